@@ -1,0 +1,42 @@
+"""Small real things for tests: pairs, drops, score tables."""
+
+import hashlib
+from pathlib import Path
+
+from wms_ml.pairs import Pair, pair_id
+from wms_ml.samples import write_samples
+from wms_ml.scoring import PictureScore, ScoreTable
+from wms_ml.split import side
+
+
+def pair(name: str, image: str | None = None, mask: str = "f" * 64, drop: str = "d1") -> Pair:
+    digest = image or hashlib.sha256(name.encode()).hexdigest()
+    return Pair(
+        pair_id=pair_id(digest, mask),
+        name=name,
+        image=f"images/{name}.jpg",
+        mask=f"masks/{name}.png",
+        image_sha256=digest,
+        mask_sha256=mask,
+        width=64,
+        height=48,
+        orientation=1,
+        coverage=0.1,
+        brightness=100.0,
+        sharpness=10.0,
+        drop=drop,
+        split=side(digest),
+    )
+
+
+def drop_folder(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = (96, 128)) -> Path:
+    write_samples(folder, count, seed, size)
+    return folder
+
+
+def table(*dice: float, model: str = "sha256:a", data_version: str = "v1", split: str = "test") -> ScoreTable:
+    rows = [
+        PictureScore(f"id{index}", f"picture {index}", value, value / (2 - value), 1.0, value > 0)
+        for index, value in enumerate(dice)
+    ]
+    return ScoreTable(model, data_version, split, tuple(rows))
