@@ -1,0 +1,83 @@
+"""The network: a segmentation-models-pytorch model that takes pictures as they come out of the decoder.
+
+Scaling and normalisation are part of the network, so the exported model takes raw uint8 pictures and training and
+serving cannot disagree about them.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from wms_ml.errors import TrainingError
+
+_MEAN: Final = (0.485, 0.456, 0.406)
+_STD: Final = (0.229, 0.224, 0.225)
+_kept_alive: list[Any] = []
+
+
+def import_torchvision() -> ModuleType:
+    """Import torchvision beside a torch built without CUDA.
+
+    The published torchvision is built for CUDA only: its compiled operators do not load next to the CPU torch, and its
+    own Python code then trips over operators that nobody defined. Defining their signatures lets the Python part, which
+    is all we and timm need, import. Call it before anything that imports torchvision.
+    """
+    try:
+        return importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if "torchvision::nms does not exist" not in str(error):
+            raise
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _kept_alive.append(library)
+    return importlib.import_module("torchvision")
+
+
+class Segmenter(nn.Module):
+    """Pictures in, logits out: uint8 (N, S, S, 3) to float32 (N, S, S)."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, core: nn.Module) -> None:
+        super().__init__()
+        self.core = core
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1) * 255)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Logits; positive inside the reading window."""
+        planes = (pictures.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        logits: torch.Tensor = self.core(planes)
+        return logits[:, 0]
+
+
+def build(architecture: str, encoder: str, encoder_weights: str | None = None) -> Segmenter:
+    """Build a network by its segmentation-models-pytorch names.
+
+    Args:
+        architecture: for example `unet`, `fpn`, `unetplusplus`.
+        encoder: for example `resnet18`, `mobilenet_v2`.
+        encoder_weights: `imagenet` for pretrained weights (downloaded), or None for random ones.
+
+    Raises:
+        TrainingError: no such architecture, encoder or weights.
+    """
+    import_torchvision()
+    import segmentation_models_pytorch as smp
+
+    try:
+        core = smp.create_model(architecture, encoder, encoder_weights=encoder_weights, in_channels=3, classes=1)
+    except (KeyError, RuntimeError, OSError) as error:
+        raise TrainingError(
+            f"cannot build architecture '{architecture}' with encoder '{encoder}' (weights: {encoder_weights}): "
+            f"{error}. WMS_TRAIN_ARCHITECTURE, WMS_TRAIN_ENCODER and WMS_TRAIN_ENCODER_WEIGHTS name them"
+        ) from error
+    return Segmenter(core)

@@ -1,0 +1,99 @@
+"""A model file in, masks out: the runtime that evaluation, the command line and the service share.
+
+A model is one ONNX file that knows how it wants to be fed: its input's shape gives the picture size, and its metadata
+(key `wms`, JSON) what it was trained on. Needs onnxruntime, numpy and Pillow; never torch.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+from wms_ml.arrays import PREPROCESSING, BoolMask, decode_upright, network_input, own_size, to_rgb
+from wms_ml.errors import DataError
+
+THRESHOLD: Final = 0.5
+METADATA_KEY: Final = "wms"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of one picture.
+
+    Attributes:
+        mask: bool (height, width) of the upright picture's own size.
+        confidence: mean probability inside the mask, 0.5 to 1; 0.0 when nothing was found.
+        coverage: share of the picture inside the mask, 0 to 1.
+    """
+
+    mask: BoolMask
+    confidence: float
+    coverage: float
+
+
+class Predictor:
+    """One loaded model.
+
+    Attributes:
+        size: side of the square network input, pixels.
+        metadata: what the model states of itself (architecture, data version, ...).
+    """
+
+    def __init__(self, model: Path, threads: int = 0) -> None:
+        """Load `model`; `threads` 0 means one per core.
+
+        Raises:
+            DataError: the file is missing, not an ONNX model, or not one of ours.
+        """
+        if not model.is_file():
+            raise DataError(f"no model file at {model}")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(model), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise DataError(f"{model} is not a readable ONNX model: {error}") from error
+        self.metadata = self._stated(model)
+        self.size = int(self._session.get_inputs()[0].shape[1])
+
+    def _stated(self, model: Path) -> dict[str, Any]:
+        stated = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        if stated is None:
+            raise DataError(f"{model} is not a model of this platform: it has no '{METADATA_KEY}' metadata")
+        metadata: dict[str, Any] = json.loads(stated)
+        if metadata.get("preprocessing") != PREPROCESSING:
+            raise DataError(
+                f"{model} was trained with preprocessing {metadata.get('preprocessing')}, this code does "
+                f"{PREPROCESSING}: use the release that trained it, or train again"
+            )
+        return metadata
+
+    def probabilities(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities float32 (N, size, size) in 0..1 of pictures uint8 (N, size, size, 3)."""
+        output: NDArray[np.float32] = self._session.run(None, {"pictures": batch})[0]
+        return output
+
+    def predict_image(self, image: Image.Image) -> Prediction:
+        """Predict one upright RGB picture."""
+        small = self.probabilities(network_input(image, self.size)[None])[0]
+        probabilities = own_size(small, image.size)
+        mask = probabilities >= THRESHOLD
+        found = bool(mask.any())
+        confidence = float(probabilities[mask].mean()) if found else 0.0
+        return Prediction(mask, confidence, float(mask.mean()))
+
+    def predict(self, data: bytes) -> Prediction:
+        """Predict one picture file's content.
+
+        Raises:
+            PictureError: it is not a picture we can read.
+        """
+        return self.predict_image(to_rgb(decode_upright(data)))
