@@ -1,0 +1,55 @@
+"""The serving program as people run it: a process of its own on a free port."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running one: its address, process, first line, and the file of its standard error."""
+
+    url: str
+    process: subprocess.Popen[str]
+    line: str
+    errors: Path
+
+
+def command(release: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "serving", "--release", str(release), *options]
+
+
+def refused(release: Path, *options: str) -> str:
+    """What a service that must not start says before it exits with 1."""
+    done = subprocess.run(command(release, *options), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr
+
+
+@contextmanager
+def running(release: Path, errors: Path, *options: str) -> Iterator[Service]:
+    """A service of `release`, stopped at the end; `errors` is the file for its standard error."""
+    with errors.open("w") as log:
+        process = subprocess.Popen(
+            command(release, *(options or ("--port", "0"))),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        assert line.startswith("serving "), errors.read_text()
+        yield Service(line.split()[-1], process, line, errors)
+    finally:
+        process.terminate()
+        process.wait(30)
+        assert process.stdout is not None
+        process.stdout.close()
