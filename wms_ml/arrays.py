@@ -75,7 +75,8 @@ def open_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         # The limit below is ours; Pillow's own is a process-wide global that only warns at first.
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise PictureError("too-large", f"refused from its header: {error}") from error
+        limit = f"the limit is {max_pixels / 1e6:.0f} megapixels"
+        raise PictureError("too-large", f"it claims hundreds of megapixels or more, {limit}") from error
     except UnidentifiedImageError as error:
         raise PictureError("format", f"not a picture in a known format ({', '.join(FORMATS)})") from error
     except _DAMAGE as error:

@@ -33,11 +33,12 @@ def of_finding(finding: Finding, pairs: Mapping[str, Measures], folder: Path) ->
     """
     shown: dict[str, Image.Image] = {}
     for path in finding.files:
-        for caption, picture in _pictures(path, pairs, folder):
-            shown.setdefault(caption, picture)
+        for source, picture in _pictures(path, pairs, folder):
+            shown.setdefault(source, picture)
         if len(shown) >= _PER_FINDING:
             break
-    return [Figure(caption, data_uri(picture)) for caption, picture in list(shown.items())[:_PER_FINDING]]
+    first = list(shown.items())[:_PER_FINDING]
+    return [Figure(PurePosixPath(path).name, data_uri(picture)) for path, picture in first]
 
 
 def of_pair(pair: Measures, folder: Path) -> list[Figure]:

@@ -92,7 +92,7 @@ def _entries(folder: Path, part: str) -> Iterator[File]:
 def _kind(entry: "os.DirEntry[str]") -> Kind:
     if entry.is_symlink():
         return Kind.LINK
-    if not is_safe(entry.name):
+    if unsafe_reason(entry.name):
         return Kind.UNSAFE
     if entry.is_dir():
         return Kind.FOLDER
@@ -101,14 +101,17 @@ def _kind(entry: "os.DirEntry[str]") -> Kind:
     return Kind.PICTURE if Path(entry.name).suffix.lower() in SUFFIXES else Kind.STRAY
 
 
-def is_safe(name: str) -> bool:
-    """Whether a file name can travel through git, the object store, terminals and pages without surprise."""
-    return (
-        not name.startswith(".")
-        and name == name.strip()
-        and len(os.fsencode(name)) <= _NAME_BYTES
-        and not any(map(_is_unsafe, name))
-    )
+def unsafe_reason(name: str) -> str | None:
+    """Why a file name cannot travel through git, the object store, terminals and pages; None when it can."""
+    if name.startswith("."):
+        return "the name starts with a dot, which hides the file"
+    if name != name.strip():
+        return "the name begins or ends with a space"
+    if len(os.fsencode(name)) > _NAME_BYTES:
+        return f"the name is longer than {_NAME_BYTES} bytes"
+    if any(map(_is_unsafe, name)):
+        return "the name has invisible characters, a backslash, or bytes that are no UTF-8"
+    return None
 
 
 def _is_unsafe(character: str) -> bool:
@@ -124,4 +127,4 @@ def printable(name: str) -> str:
 
 def spelling(name: str) -> str:
     """The same for names that some file system takes for one: capitals and forms of accents do not count."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return unicodedata.normalize("NFC", name.casefold())

@@ -6,7 +6,7 @@ from typing import Final
 from wms_ml.arrays import SUFFIXES
 from wms_ml.quality.facts import CONVERTIBLE, OTHER, Facts, Fault
 from wms_ml.quality.inspection import Broken
-from wms_ml.quality.listing import File, Kind
+from wms_ml.quality.listing import File, Kind, unsafe_reason
 
 _COPY_AGAIN: Final = "copy it again from where it came; if it is broken there too, leave out the pair"
 _REMEDIES: Final = {
@@ -20,12 +20,8 @@ _REMEDIES: Final = {
 def unsafe_names(facts: Facts) -> Iterator[Fault]:
     """Names that start with a dot, are too long, or break terminals, pages or file systems."""
     for file in facts.of_kind(Kind.UNSAFE):
-        yield Fault(
-            (file.path,),
-            "the name starts with a dot, begins or ends with a space, is longer than 200 bytes, "
-            "or has invisible characters or a backslash",
-            "rename it (and its partner) to plain letters, digits, - and _",
-        )
+        if reason := unsafe_reason(file.source.name):
+            yield Fault((file.path,), reason, "rename it (and its partner) to plain letters, digits, - and _")
 
 
 def links(facts: Facts) -> Iterator[Fault]:

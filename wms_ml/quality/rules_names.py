@@ -50,17 +50,17 @@ def names_twice(facts: Facts) -> Iterator[Fault]:
 
 def names_alike(facts: Facts) -> Iterator[Fault]:
     """Names that Windows and macOS take for one, within the drop or against accepted pairs."""
+    images, masks = facts.by_name(IMAGES), facts.by_name(MASKS)
+    # Names that clash in one folder: an image and a mask that differ so are no clash but a missing partner.
+    clashes = {tuple(names) for files in (images, masks) for names in _by_spelling(files).values() if len(names) > 1}
+    for names in sorted(clashes):
+        yield Fault(
+            tuple(file.path for name in names for files in (images, masks) for file in files.get(name, ())),
+            f"the names {' and '.join(names)} differ only in capitals or accents: one file on some computers",
+            "rename all but one of the pairs",
+        )
     accepted = _by_spelling(facts.accepted)
-    for folder in (IMAGES, MASKS):
-        files = facts.by_name(folder)
-        for names in _by_spelling(files).values():
-            if len(names) > 1:
-                yield Fault(
-                    tuple(path for name in names for path in _paths(files[name])),
-                    f"the names {' and '.join(names)} differ only in capitals or accents: one file on some computers",
-                    "rename all but one of the pairs",
-                )
-    for name, found in facts.by_name(IMAGES).items():
+    for name, found in images.items():
         taken = [other for other in accepted.get(spelling(name), ()) if other != name]
         if taken:
             yield Fault(
