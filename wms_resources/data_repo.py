@@ -1,0 +1,237 @@
+"""The data repository: which pairs were accepted and which are proposed, versioned by git and DVC.
+
+Git holds listings and manifests, DVC the pictures. Neither has a working copy here: a new version is the old
+listings plus the new files, so a drop costs what it brings, and a process killed at any moment leaves nothing
+that calling again would not cure. What people see is a plain DVC repository: `git clone`, then `dvc pull`.
+"""
+
+import re
+import shutil
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import dagster as dg
+from filelock import FileLock
+from pydantic import Field
+
+from wms_ml.errors import DataRepoError
+from wms_resources import dvc_content
+from wms_resources.dvc_content import Content, Folder
+from wms_resources.git import Git, is_folder
+
+FOLDERS = ("images", "masks")
+
+_README = """# Pairs of meter pictures
+
+Images and masks are tracked with DVC (`images.dvc`, `masks.dvc`): `dvc pull` fetches them from the remote in
+`.dvc/config`. Branch `main` is the accepted data, a branch `data/<drop>` is a drop that was proposed, and
+`manifest/<drop>.parquet` lists the pairs of that drop. The platform writes all of it: change nothing by hand.
+"""
+_SCAFFOLD = {
+    "README.md": _README,
+    ".gitignore": "/images\n/masks\n",
+    ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DataVersion:
+    """One version of the data set.
+
+    Attributes:
+        branch: `main`, or `data/<drop id>` for a proposed drop.
+        commit: git's id of the version.
+        images_md5: DVC's id of the folder of images, `<md5>.dir`.
+        masks_md5: DVC's id of the folder of masks, `<md5>.dir`.
+    """
+
+    branch: str
+    commit: str
+    images_md5: str
+    masks_md5: str
+
+
+class DataRepo(dg.ConfigurableResource):
+    """Accepted and proposed versions of the data set, in git and DVC.
+
+    Any number of processes may use it at once: those that change something wait for each other.
+    Every method raises DataRepoError, with the words of git or DVC, when one of the two refuses.
+    """
+
+    path: str = Field(description="Folder for this machine's clone and DVC cache; nothing else may touch it.")
+    origin: str = Field(description="The shared git repository: a folder (created when missing) or a URL.")
+    remote: str = Field(description="The shared DVC remote: a folder or a URL such as s3://bucket/prefix.")
+    remote_options: dict[str, str] = Field(default={}, description="DVC's options for it; never in git.")
+
+    def accepted(self) -> DataVersion | None:
+        """The version on `main`; None when nothing was ever accepted."""
+        git = self._mirror()
+        commit = git.resolve("main")
+        return _version(git, "main", commit) if commit else None
+
+    def propose(self, drop_id: str, files: Mapping[str, Path], manifest: Path) -> DataVersion:
+        """Publish branch `data/<drop_id>`: `main` as it is now, plus these files and the drop's manifest.
+
+        Proposing the same again returns an equal version; proposing other files or another manifest under the
+        same id replaces the branch. The content is on the DVC remote before the branch appears.
+
+        Args:
+            drop_id: letters, digits, `.`, `_` and `-`.
+            files: `images/<name>` or `masks/<name>` to the local file. What `main` has already is skipped.
+            manifest: local file that becomes `manifest/<drop_id>.parquet`.
+
+        Raises:
+            DataRepoError: a name exists in `main` with other content; an id, name or file is unusable.
+        """
+        _check_names(drop_id, files)
+        branch = f"data/{drop_id}"
+        changed = {
+            f"manifest/{drop_id}.parquet": dvc_content.read(manifest),
+            ".dvc/config": self._shared_config(),
+        }
+        with self._lock():
+            git = self._mirror()
+            main = git.resolve("main")
+            old = _folders(git, main) if main else {}
+            with self._content() as content:
+                new = {name: content.extend(old.get(name), _inside(name, files)) for name in FOLDERS}
+                content.push(folder.md5 for folder in new.values())
+            changed |= {f"{name}.dvc": new[name].dump(name) for name in FOLDERS if new[name] != old.get(name)}
+            commit = _commit(git, main, branch, changed)
+            if commit != git.resolve(branch):
+                git.push(self._origin, commit, branch, replacing=git.resolve(branch))
+        return DataVersion(branch, commit, new["images"].md5, new["masks"].md5)
+
+    def accept(self, version: DataVersion) -> DataVersion:
+        """Move `main` forward to a proposed version; returns it as accepted. Doing it again changes nothing.
+
+        Raises:
+            DataRepoError: `main` moved since the drop was proposed, or the version is not what git has.
+        """
+        with self._lock():
+            git = self._mirror()
+            main = git.resolve("main")
+            if not git.resolve(version.commit) or _version(git, version.branch, version.commit) != version:
+                raise DataRepoError(f"{version.branch}: {self.origin} has no such version: propose again.")
+            if main and git.is_ancestor(version.commit, of=main):
+                return replace(version, branch="main")
+            if main and not git.is_ancestor(main, of=version.commit):
+                raise DataRepoError(_moved(version))
+            try:
+                git.push(self._origin, version.commit, "main", replacing=main)
+            except DataRepoError as error:
+                if self._mirror().resolve("main") == main:
+                    raise
+                raise DataRepoError(_moved(version)) from error
+        return replace(version, branch="main")
+
+    def manifests(self, rev: str = "main") -> dict[str, bytes]:
+        """Drop id to the Parquet bytes of its manifest, at a branch or commit of `origin`.
+
+        Empty as long as there is no `main`; any other `rev` that does not exist is a DataRepoError.
+        """
+        git = self._mirror()
+        commit = git.resolve(rev)
+        if commit is None:
+            if rev == "main":
+                return {}
+            raise DataRepoError(f"{self.origin} has no branch or commit {rev}: look at `git ls-remote`.")
+        found = git.files(commit, "manifest/")
+        ids = [path.removeprefix("manifest/").removesuffix(".parquet") for path in found]
+        return dict(zip(ids, git.contents(found.values()), strict=True))
+
+    def materialize(self, version: DataVersion, folder: Path) -> Path:
+        """Make `folder` hold `images/` and `masks/` of a version, unless it exists already; returns it.
+
+        It is there whole or not at all. Its files are read-only, hard links to the DVC cache if possible.
+        """
+        if folder.exists():
+            return folder
+        partial = folder.with_name(f".{folder.name}.partial")
+        with self._lock(), self._content() as content:
+            if folder.exists():  # another process made it while this one waited
+                return folder
+            if partial.exists():
+                shutil.rmtree(partial)
+            content.export(version.images_md5, partial / "images")
+            content.export(version.masks_md5, partial / "masks")
+            partial.rename(folder)
+        return folder
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.path).absolute()
+
+    @property
+    def _origin(self) -> str:
+        return str(Path(self.origin).absolute()) if is_folder(self.origin) else self.origin
+
+    @property
+    def _remote(self) -> str:
+        return self.remote if "://" in self.remote else str(Path(self.remote).absolute())
+
+    def _lock(self) -> FileLock:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(f"{self._folder}.lock")
+
+    def _mirror(self) -> Git:
+        git = Git(self._folder / "git")
+        git.mirror(self._origin)
+        return git
+
+    def _content(self) -> AbstractContextManager[Content]:
+        return dvc_content.opened(self._folder, self._remote, self.remote_options)
+
+    def _shared_config(self) -> bytes:
+        name = dvc_content.REMOTE_NAME
+        return f'[core]\n    remote = {name}\n[\'remote "{name}"\']\n    url = "{self._remote}"\n'.encode()
+
+
+def _check_names(drop_id: str, files: Mapping[str, Path]) -> None:
+    if not re.fullmatch(r"\w[\w-]*(\.[\w-]+)*", drop_id, re.ASCII) or drop_id.endswith(".lock"):
+        raise DataRepoError(f"{drop_id!r} cannot name a drop: use letters, digits, `-`, `_` and single dots.")
+    for name in files:
+        if not re.fullmatch(r"(images|masks)/[^/\0]+", name) or name.endswith(("/.", "/..")):
+            raise DataRepoError(f"{name!r} cannot be in a drop: call it `images/<name>` or `masks/<name>`.")
+
+
+def _inside(folder: str, files: Mapping[str, Path]) -> dict[str, Path]:
+    return {name.removeprefix(f"{folder}/"): p for name, p in files.items() if name.startswith(f"{folder}/")}
+
+
+def _folders(git: Git, commit: str) -> dict[str, Folder]:
+    """What a commit tracks: both folders, or none in a repository that holds no data yet."""
+    found = git.files(commit, *(f"{name}.dvc" for name in FOLDERS))
+    folders = {
+        path.removesuffix(".dvc"): Folder.parse(text)
+        for path, text in zip(found, git.contents(found.values()), strict=True)
+    }
+    sound = {name: folder for name, folder in folders.items() if folder}
+    if len(sound) != len(found) or len(found) not in (0, len(FOLDERS)):
+        raise DataRepoError(f"images.dvc and masks.dvc of {commit} are not two folders: mend them in git.")
+    return sound
+
+
+def _version(git: Git, branch: str, commit: str) -> DataVersion | None:
+    folders = _folders(git, commit)
+    return DataVersion(branch, commit, folders["images"].md5, folders["masks"].md5) if folders else None
+
+
+def _moved(version: DataVersion) -> str:
+    return f"main has taken other data since {version.branch} was proposed: propose again, then accept that."
+
+
+def _commit(git: Git, main: str | None, branch: str, changed: Mapping[str, bytes]) -> str:
+    """The commit of `main` plus the changed files: one that exists when it fits, otherwise a new one."""
+    base = git.files(main) if main else {}
+    scaffold = {path: git.add_file(text.encode()) for path, text in _SCAFFOLD.items()}
+    tree = git.add_tree(scaffold | base | {path: git.add_file(content) for path, content in changed.items()})
+    if main and git.header(main)[0] == tree:
+        return main
+    parents = [main] if main else []
+    earlier = git.resolve(branch)
+    if earlier and git.header(earlier) == (tree, parents):
+        return earlier
+    return git.add_commit(tree, parents, f"Add the pairs of drop {branch.removeprefix('data/')}\n")
