@@ -1,0 +1,91 @@
+"""All of Dagster, listed by hand: what exists, what runs it, with what."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import dagster as dg
+
+from wms.console import console
+from wms.settings import PROJECT, Settings, load_settings
+from wms_assets.dataset import quality_checks, raw_dataset, validated_dataset
+from wms_assets.deployment import deployed_image
+from wms_assets.jobs import deploy_current, drop_to_deployment, train_and_gate
+from wms_assets.model import better_than_production, production_model, trained_model
+from wms_resources.compute import LocalCompute
+from wms_resources.data_repo import DataRepo
+from wms_resources.handover import Handover
+from wms_resources.local_service import LocalService
+from wms_resources.promotion import Promoter
+from wms_resources.registry import Registry
+from wms_resources.releases import Releases
+from wms_resources.store import Store
+from wms_resources.tracking import Tracking
+from wms_resources.trainer import Trainer
+from wms_resources.workspace import Workspace
+from wms_sensors.drops import new_drops
+from wms_sensors.orphans import dead_runs
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the assets and the commands work with, for one set-up."""
+
+    io_manager: Handover
+    workspace: Workspace
+    store: Store
+    data_repo: DataRepo
+    tracking: Tracking
+    registry: Registry
+    promoter: Promoter
+    trainer: Trainer
+    releases: Releases
+    service: LocalService
+
+
+def resources(settings: Settings) -> Resources:
+    """The resources that a set-up's settings ask for."""
+    home = settings.home
+    tracking = Tracking(
+        uri=settings.tracking_uri,
+        artifacts=str(home / "mlflow" / "artifacts"),
+        experiment=settings.experiment,
+    )
+    return Resources(
+        io_manager=Handover(folder=str(home / "handover")),
+        workspace=Workspace(home=str(home)),
+        store=Store(url=settings.store, settle_seconds=settings.settle_seconds),
+        data_repo=DataRepo(
+            path=str(home / "data-repo"), origin=str(home / "code-host" / "data.git"), remote=settings.remote
+        ),
+        tracking=tracking,
+        registry=Registry(uri=settings.tracking_uri, model_name=settings.model_name, downloads=str(home / "models")),
+        promoter=Promoter(lock=str(home / "locks" / "promotion.lock")),
+        trainer=Trainer(
+            compute=LocalCompute(),
+            tracking=tracking,
+            recipe=asdict(settings.recipe()),
+            attempts=settings.train_attempts,
+            folder=str(home / "training"),
+            cache=str(home / "cache"),
+        ),
+        releases=Releases(folder=str(home / "releases"), code=str(Path(PROJECT) / "serving")),
+        service=LocalService(folder=str(home / "service"), host=settings.serve_host, port=settings.serve_port),
+    )
+
+
+def build(settings: Settings) -> dg.Definitions:
+    """The code location for one set-up."""
+    parts = resources(settings)
+    return dg.Definitions(
+        assets=[raw_dataset, validated_dataset, trained_model, production_model, deployed_image],
+        asset_checks=[quality_checks, better_than_production],
+        jobs=[drop_to_deployment, train_and_gate, deploy_current],
+        sensors=[new_drops, dead_runs],
+        resources={field.name: getattr(parts, field.name) for field in fields(parts)},
+        loggers={"console": console},
+        # Steps are few and training is a process of its own: another process a step would only add seconds.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build(load_settings())

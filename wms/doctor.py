@@ -1,0 +1,102 @@
+"""What a working set-up needs, looked at one by one, each with its remedy."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from wms.settings import Settings, load_settings
+from wms_ml.errors import NoProductionModelError, WmsError
+
+_GIGABYTE: Final = 1e9
+_LEAST_FREE: Final = 5 * _GIGABYTE
+_TORCH: Final = "import torch; from wms_ml.network import import_torchvision as i; i(); print(torch.__version__)"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        name: what was looked at.
+        ok: whether it will do.
+        said: what was seen, and the remedy when it will not do.
+    """
+
+    name: str
+    ok: bool
+    said: str
+
+
+def examine() -> list[Finding]:
+    """Look at everything; settings first, since the rest depends on them."""
+    try:
+        settings = load_settings()
+    except WmsError as error:
+        names = ", ".join(f"WMS_{name.upper()}" for name in Settings.model_fields)
+        return [Finding("settings", False, f"{error}. The settings are: {names}")]
+    return list(_examine(settings))
+
+
+def _examine(settings: Settings) -> Iterator[Finding]:
+    yield Finding("settings", True, f"profile {settings.profile}, home {settings.home}")
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", (3, 11) <= sys.version_info[:2] < (3, 13), f"{version} (3.11 or 3.12 is needed)")
+    git = shutil.which("git")
+    yield Finding("git", git is not None, git or "not found: install git, the data repository needs it")
+    yield _home(settings)
+    yield _torch()
+    yield _asked("store", lambda: f"{len(_parts(settings).store.drops())} ready drops in {settings.store}")
+    yield _asked("data", lambda: _data(settings))
+    yield _asked("production model", lambda: _production(settings))
+    yield _asked("service", lambda: _service(settings))
+
+
+def _asked(name: str, question: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, True, question())
+    except WmsError as error:
+        return Finding(name, False, str(error))
+
+
+def _home(settings: Settings) -> Finding:
+    folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    said = f"{free / _GIGABYTE:.0f} GB free at {settings.home}"
+    enough = free >= _LEAST_FREE
+    return Finding("disk", enough, said if enough else f"{said}: make room, or set WMS_HOME to another disk")
+
+
+def _torch() -> Finding:
+    done = subprocess.run([sys.executable, "-c", _TORCH], capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1]
+        return Finding("torch", False, f"{reason}: run `make install` again")
+    return Finding("torch", True, done.stdout.strip())
+
+
+def _parts(settings: Settings):  # type: ignore[no-untyped-def]
+    from wms.definitions import resources
+
+    return resources(settings)
+
+
+def _data(settings: Settings) -> str:
+    from wms_resources.manifests import accepted_pairs
+
+    return f"{len(accepted_pairs(_parts(settings).data_repo))} accepted pairs"
+
+
+def _production(settings: Settings) -> str:
+    try:
+        version = _parts(settings).registry.production()
+    except NoProductionModelError:
+        return "none yet; `wms demo` makes one"
+    return f"version {version.version}, trained on data {version.data_version}"
+
+
+def _service(settings: Settings) -> str:
+    current = _parts(settings).service.current()
+    return f"version {current.model_version} at {current.url}" if current else "not running; `wms serve` starts it"

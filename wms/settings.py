@@ -1,0 +1,122 @@
+"""All settings, in one class: `WMS_*` variables or a `.env` file, over the defaults of a profile.
+
+The default profile, `local`, needs nothing: folders, SQLite, local processes, all below WMS_HOME. It refuses half a
+configuration and misspelt variables, with a sentence that names them.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from wms_ml.errors import SettingsError
+from wms_ml.recipe import Recipe
+
+_SOURCE: Final = Path(__file__).resolve().parent.parent
+PROJECT: Final = _SOURCE if (_SOURCE / "pyproject.toml").exists() else Path.cwd()
+"""The project folder: the checkout, or where the command was called when the package is installed alone."""
+
+
+class Settings(BaseSettings):
+    """Settings of one set-up. Two set-ups live side by side when their `home` differs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WMS_", env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    profile: Literal["local", "aws"] = Field("local", description="`local`: folders and processes; `aws`: the cloud")
+    home: Path = Field(PROJECT / ".wms", description="where all state lives; removing it starts over")
+    store_url: str = Field("", description="object store of the drops: a folder or s3://bucket/prefix")
+    dvc_remote: str = Field("", description="DVC remote of the pictures: a folder or s3://bucket/prefix")
+    mlflow_tracking_uri: str = Field("", description="MLflow tracking and registry; SQLite below home by default")
+    model_name: str = Field("water-meter-segmentation", description="name in the model registry")
+    experiment: str = Field("water-meters", description="MLflow experiment of the trainings")
+    settle_seconds: int = Field(60, ge=1, description="a drop copied by hand is complete after so long without change")
+
+    serve_host: str = Field("127.0.0.1", description="address the service listens on")
+    serve_port: int = Field(0, ge=0, le=65535, description="its port; 0: the first free one from 8000 on, then kept")
+
+    train_architecture: str = Field("unet", description="segmentation-models-pytorch architecture")
+    train_encoder: str = Field("resnet18", description="its encoder")
+    train_encoder_weights: str = Field("", description="`imagenet` (downloaded) or empty for random weights")
+    train_size: int = Field(512, description="side of the network's input, pixels; a multiple of 32")
+    train_epochs: int = Field(50, description="epochs at most")
+    train_patience: int = Field(5, description="epochs without improvement before an attempt ends")
+    train_batch_size: int = Field(8, description="pictures a step")
+    train_learning_rate: float = Field(1e-3, description="AdamW's learning rate at the start")
+    train_seed: int = Field(0, description="seed of the first attempt")
+    train_attempts: int = Field(3, ge=1, le=10, description="attempts with different seeds at most")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @model_validator(mode="after")
+    def _cloud_is_complete(self) -> "Settings":
+        if self.profile == "aws":
+            missing = [
+                f"WMS_{name.upper()}"
+                for name in ("store_url", "dvc_remote", "mlflow_tracking_uri")
+                if not getattr(self, name)
+            ]
+            if missing:
+                raise ValueError(f"WMS_PROFILE=aws also needs {', '.join(missing)} (docs/settings.md)")
+        return self
+
+    @property
+    def store(self) -> str:
+        """Address of the object store."""
+        return self.store_url or str(self.home / "store")
+
+    @property
+    def remote(self) -> str:
+        """Address of the DVC remote."""
+        return self.dvc_remote or str(self.home / "dvc-remote")
+
+    @property
+    def tracking_uri(self) -> str:
+        """Address of MLflow."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own state: runs, events, schedules."""
+        return self.home / "dagster"
+
+    def recipe(self) -> Recipe:
+        """The recipe of the first training attempt."""
+        prefix = "train_"
+        names = Recipe.__dataclass_fields__
+        return Recipe(**{name: getattr(self, prefix + name) for name in names})
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment and `.env`.
+
+    Raises:
+        SettingsError: a variable is unknown, malformed or missing; one sentence a problem.
+    """
+    _refuse_unknown(os.environ)
+    try:
+        settings = Settings(**overrides)
+        settings.recipe()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(problem) for problem in error.errors())) from error
+    return settings
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    known = {f"WMS_{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(name for name in names if name.startswith("WMS_") and name not in known)
+    if unknown:
+        raise SettingsError(f"unknown setting {', '.join(unknown)}: `wms doctor` lists the settings there are")
+
+
+def _sentence(problem: Any) -> str:
+    where = "_".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"WMS_{where.upper()}={problem['input']!r}: {message}" if where else message

@@ -1,0 +1,119 @@
+"""From a data version to the model in production: `trained_model`, the gate, `production_model`."""
+
+import dagster as dg
+from PIL import Image
+
+from wms_assets.attempts import Challenger, judge_on_test, train_challenger
+from wms_assets.display import picture
+from wms_assets.failures import plain_failures
+from wms_assets.values import ProductionModel, TrainedModel, ValidatedDataset
+from wms_ml.curves import draw_curves
+from wms_resources.data_repo import DataRepo, DataVersion
+from wms_resources.orphans import claim_run
+from wms_resources.promotion import Promoter, verdict_on
+from wms_resources.registry import Registry
+from wms_resources.trainer import Trainer
+from wms_resources.workspace import Workspace
+
+
+class TrainingConfig(dg.Config):
+    """Settings for one run; what is left empty comes from the WMS_TRAIN_* variables."""
+
+    architecture: str | None = None
+    encoder: str | None = None
+    size: int | None = None
+    epochs: int | None = None
+    seed: int | None = None
+    attempts: int | None = None
+    experiment: str | None = None
+
+
+@dg.asset(group_name="model", kinds={"pytorch", "mlflow", "onnx"}, owners=["team:ml"])
+def trained_model(
+    context: dg.AssetExecutionContext,
+    config: TrainingConfig,
+    validated_dataset: ValidatedDataset,
+    trainer: Trainer,
+    registry: Registry,
+    workspace: Workspace,
+) -> dg.MaterializeResult[TrainedModel]:
+    """The challenger: up to three attempts with different seeds, chosen on validation, scored on the test
+    pictures once.
+
+    The model in production is scored on the same test pictures in the same run; both tables are the gate's evidence.
+    """
+    claim_run(context)
+    with plain_failures():
+        trainer.tracking.end_orphans()
+        challenger = train_challenger(context, trainer, registry, workspace, validated_dataset, config.model_dump())
+        tables = judge_on_test(context, trainer, registry, workspace, validated_dataset, challenger)
+        trained, version = challenger.trained, challenger.version
+        scores = tables.challenger
+        return dg.MaterializeResult(
+            value=TrainedModel(version=version.version, data=validated_dataset),
+            metadata={
+                "model version": version.version,
+                "test Dice": scores.mean("dice"),
+                "test IoU": scores.mean("iou"),
+                "attempts": dg.MetadataValue.md(_attempts_table(challenger)),
+                "curves": picture(draw_curves(trained.history), "training curves"),
+                "best": picture(Image.open(tables.folder / "best.jpg"), "best test pictures"),
+                "worst": picture(Image.open(tables.folder / "worst.jpg"), "worst test pictures"),
+                "data version": validated_dataset.data_version,
+                "MLflow run": trained.run_id,
+                "training seconds": float(trained.result["seconds"]),
+            },
+        )
+
+
+def _attempts_table(challenger: Challenger) -> str:
+    lines = ["| seed | epochs | validation Dice | validation IoU | |", "|---:|---:|---:|---:|---|"]
+    for seed, epochs, dice, iou, chosen in challenger.rows:
+        lines.append(f"| {seed} | {epochs} | {dice:.4f} | {iou:.4f} | {'chosen' if chosen else ''} |")
+    if challenger.champion_dice is not None:
+        lines.append(f"| production | | {challenger.champion_dice:.4f} | | |")
+    return "\n".join(lines)
+
+
+@dg.asset_check(asset=trained_model, blocking=True)
+def better_than_production(trained_model: TrainedModel, registry: Registry) -> dg.AssetCheckResult:
+    """Dice AND IoU strictly better than the model in production now, on the same test pictures."""
+    with plain_failures():
+        version = registry.get(trained_model.version)
+        verdict = verdict_on(registry, version, trained_model.data.data_version)
+    if verdict is None:
+        return dg.AssetCheckResult(passed=True, description=f"version {version.version} is in production already")
+    metadata: dict[str, dg.MetadataValue | float | int] = {
+        "comparison": dg.MetadataValue.md(verdict.table()),
+        "pictures": verdict.pictures,
+        **{f"challenger {name}": value for name, value in verdict.challenger.items()},
+        **{f"production {name}": value for name, value in (verdict.champion or {}).items()},
+    }
+    return dg.AssetCheckResult(passed=verdict.improved, description=verdict.reason, metadata=metadata)
+
+
+@dg.asset(group_name="model", kinds={"mlflow"}, owners=["team:ml"])
+def production_model(
+    context: dg.AssetExecutionContext,
+    trained_model: TrainedModel,
+    registry: Registry,
+    promoter: Promoter,
+    data_repo: DataRepo,
+) -> dg.MaterializeResult[ProductionModel]:
+    """The version that carries the alias `production`; its data becomes `main` of the data repository."""
+    data = trained_model.data
+    with plain_failures():
+        promotion = promoter.promote(registry, trained_model.version, data.data_version)
+        data_repo.accept(DataVersion(data.branch, data.commit, data.images_md5, data.masks_md5))
+    version = promotion.version
+    context.log.info(f"version {version.version} is in production")
+    before = promotion.replaced.version if promotion.replaced else "none"
+    metadata: dict[str, dg.MetadataValue | str | float] = {
+        "version": version.version,
+        "data version": version.data_version,
+    }
+    if promotion.verdict:
+        metadata |= {"comparison": dg.MetadataValue.md(promotion.verdict.table()), "replaced": before}
+    return dg.MaterializeResult(
+        value=ProductionModel(version=version.version), metadata={**metadata, **version.metrics}
+    )
