@@ -12,6 +12,11 @@ from wms_resources.store import Store
 from wms_sensors.drops import new_drops
 
 
+@dg.job
+def by_hand() -> None:
+    """Stands for any run that somebody started."""
+
+
 def tick(store: Store, cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance, cursor=cursor, resources={"store": store})
@@ -48,6 +53,17 @@ def test_a_lost_cursor_asks_again_under_the_same_run_keys(store: Store, tmp_path
     assert first.run_requests
     assert again.run_requests
     assert [each.run_key for each in first.run_requests] == [each.run_key for each in again.run_requests]
+
+
+def test_a_drop_that_was_run_by_hand_has_had_its_run(store: Store, tmp_path: Path) -> None:
+    drop(store, tmp_path, "a", 1)
+    (ready,) = store.drops()
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.create_run_for_job(job_def=by_hand, tags={"wms/drop": ready.key})
+        outcome = new_drops(dg.build_sensor_context(instance, resources={"store": store}))
+    assert isinstance(outcome, dg.SensorResult)
+    assert outcome.run_requests == []
+    assert outcome.cursor == ready.key
 
 
 def test_nothing_new_is_skipped_with_a_reason(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 
@@ -24,6 +25,10 @@ from wms_resources.store import Drop, Store
 from wms_resources.workspace import Workspace
 
 
+DROP_TAG: Final = "wms/drop"
+"""Tag of a run: the drop it is for, with the version of its content."""
+
+
 class DropConfig(dg.Config):
     """Which drop to take."""
 
@@ -42,9 +47,9 @@ def raw_dataset(
 
     Every file is read once; what it is and what is wrong with it goes into the report that the checks read.
     """
-    claim_run(context)
     with plain_failures():
         drop = store.drop(config.drop) if config.drop else _newest(store)
+        claim_run(context, {DROP_TAG: drop.key})
         folder = store.fetch(drop, workspace.staging)
         accepted = Accepted.of(accepted_pairs(data_repo))
         with bar(0, "inspect") as progress:

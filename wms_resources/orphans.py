@@ -4,6 +4,7 @@ Dagster's default launcher cannot see whether a run's process lives; a killed on
 pipeline at a time, would block all that follow.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import dagster as dg
@@ -13,9 +14,9 @@ from wms_resources.process import ProcessName, is_alive, this_process
 OWNER_TAG: Final = "wms/owner"
 
 
-def claim_run(context: dg.AssetExecutionContext) -> None:
-    """Note which process works on this run."""
-    context.instance.add_run_tags(context.run_id, {OWNER_TAG: this_process().encode()})
+def claim_run(context: dg.AssetExecutionContext, tags: Mapping[str, str] | None = None) -> None:
+    """Note which process works on this run, and what else is worth finding it by."""
+    context.instance.add_run_tags(context.run_id, {OWNER_TAG: this_process().encode(), **(tags or {})})
 
 
 def end_orphaned_runs(instance: dg.DagsterInstance) -> list[str]:
