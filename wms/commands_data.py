@@ -50,7 +50,7 @@ def validate(
         say(f"error: {error}")
         raise typer.Exit(2) from error
     for finding in report.findings:
-        say(f"{finding.severity.value}  {', '.join(finding.files)}: {finding.message}. {finding.remedy}")
+        say(f"{finding.severity.value}  {', '.join(finding.files)}: {finding.message}. {finding.remedy}.")
     say(f"{len(report.pairs)} pairs, {len(report.errors)} errors, {len(report.warnings)} warnings")
     if json_file:
         json_file.write_text(report.to_json())

@@ -89,7 +89,7 @@ def quality_checks(raw_dataset: RawDataset) -> Iterator[dg.AssetCheckResult]:
     for rule in RULES:
         found = [finding for finding in report.findings if finding.rule == rule.name]
         errors = [finding for finding in found if finding.severity is Severity.ERROR]
-        lines = [f"{', '.join(finding.files)}: {finding.message}. {finding.remedy}" for finding in found]
+        lines = [f"{', '.join(finding.files)}: {finding.message}. {finding.remedy}." for finding in found]
         yield dg.AssetCheckResult(
             check_name=rule.name,
             passed=not errors,

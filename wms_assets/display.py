@@ -20,5 +20,5 @@ def thumbnails(folder: Path, pairs: list[tuple[str, str]], count: int = 12) -> d
     cells = []
     for image, mask in chosen:
         upright = read_image(folder / image)
-        cells.append((Path(image).stem, overlay(upright, truth=read_mask(folder / mask), edge=200)))
+        cells.append((Path(image).stem, overlay(upright, truth=read_mask(folder / mask), edge=250)))
     return picture(contact_sheet(cells), "pairs with the mask outlined")

@@ -3,12 +3,13 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.swa_utils import AveragedModel
 
 from wms_ml.augment import Augmenter
 from wms_ml.errors import TrainingError
@@ -16,6 +17,10 @@ from wms_ml.files import whole, write_whole
 from wms_ml.network import Segmenter, build
 from wms_ml.recipe import Recipe
 from wms_ml.reporting import bar
+
+AVERAGING: Final = 0.97
+"""Weight of the past in the running average of the weights, which is what is validated and exported: a horizon of
+about 33 steps smooths the jumps from step to step that a small validation side would otherwise pick its best from."""
 
 Side = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Pictures uint8 (N, S, S, 3) and masks uint8 (N, S, S) of 0/1."""
@@ -27,6 +32,14 @@ def loss_of(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     overlap = 2 * (chance * truth).sum((1, 2)) + 1
     dice = overlap / (chance.sum((1, 2)) + truth.sum((1, 2)) + 1)
     return binary_cross_entropy_with_logits(logits, truth) + (1 - dice).mean()
+
+
+def _towards(average: torch.Tensor, now: torch.Tensor, steps: torch.Tensor | int) -> torch.Tensor:
+    """Exponential moving average that forgets faster at first, when the weights still travel; counters are copied."""
+    if not average.is_floating_point():
+        return now
+    kept = min(AVERAGING, (1 + int(steps)) / (10 + int(steps)))
+    return torch.lerp(average, now, 1 - kept)
 
 
 def best_row(history: list[dict[str, Any]]) -> dict[str, Any]:
@@ -51,6 +64,7 @@ class Attempt:
         self._optimiser = torch.optim.AdamW(self._network.parameters(), lr=recipe.learning_rate)
         self._schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(self._optimiser, "max", factor=0.5, patience=2)
         self._augment = Augmenter()
+        self._averaged = AveragedModel(self._network, avg_fn=_towards, use_buffers=True)
         self._best: dict[str, torch.Tensor] = {}
         self.epoch = 0
         self.history: list[dict[str, Any]] = []
@@ -88,7 +102,7 @@ class Attempt:
         self.epoch = row["epoch"]
         self.history.append(row)
         if best_row(self.history) is row:
-            self._best = {name: value.clone() for name, value in self._network.state_dict().items()}
+            self._best = {name: value.clone() for name, value in self._averaged.module.state_dict().items()}
         with whole(self._out / "checkpoint.pt") as part:
             torch.save(self._state(), part)
         self._write_history()
@@ -126,17 +140,18 @@ class Attempt:
         loss = loss_of(self._network(pictures), masks.float())
         loss.backward()
         self._optimiser.step()
+        self._averaged.update_parameters(self._network)
         return loss.item()
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
         pictures, masks = self._validation
-        self._network.eval()
+        network = self._averaged.eval()
         rows = []
         for start in range(0, len(pictures), self._recipe.batch_size):
             chunk = slice(start, start + self._recipe.batch_size)
             truth = torch.from_numpy(masks[chunk])
-            logits = self._network(torch.from_numpy(pictures[chunk]))
+            logits = network(torch.from_numpy(pictures[chunk]))
             rows.append(_metrics(logits, truth))
         means = torch.cat(rows).mean(0).tolist()
         return dict(zip(("validation_loss", "dice", "iou", "pixel_accuracy"), means, strict=True))
@@ -147,6 +162,7 @@ class Attempt:
             "epoch": self.epoch,
             "history": self.history,
             "network": self._network.state_dict(),
+            "averaged": self._averaged.state_dict(),
             "best": self._best,
             "optimiser": self._optimiser.state_dict(),
             "schedule": self._schedule.state_dict(),
@@ -160,6 +176,7 @@ class Attempt:
         if state["recipe"] != self._recipe.digest():
             raise TrainingError(f"{path} belongs to another recipe: give each recipe its own --out folder")
         self._network.load_state_dict(state["network"])
+        self._averaged.load_state_dict(state["averaged"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
         self._best, self.epoch, self.history = state["best"], state["epoch"], state["history"]

@@ -47,7 +47,7 @@ def evaluate(data: Path, pairs: Sequence[Pair], models: Sequence[Path], split: s
     ]
 
 
-def draw(data: Path, pairs: Sequence[Pair], table: ScoreTable, model: Path, count: int = 6) -> dict[str, Image.Image]:
+def draw(data: Path, pairs: Sequence[Pair], table: ScoreTable, model: Path, count: int = 8) -> dict[str, Image.Image]:
     """Contact sheets of the `best` and `worst` pictures of a table, truth in amber and prediction in cyan."""
     predictor = Predictor(model)
     by_id = {pair.pair_id: pair for pair in pairs}

@@ -43,7 +43,7 @@ def overlay(
     return Image.fromarray(pixels)
 
 
-def contact_sheet(pictures: Sequence[tuple[str, Image.Image]], columns: int = 6, cell: int = 200) -> Image.Image:
+def contact_sheet(pictures: Sequence[tuple[str, Image.Image]], columns: int = 4, cell: int = 250) -> Image.Image:
     """Captioned pictures in a grid of `cell` x `cell` pixels; an empty sequence gives one empty cell."""
     rows = max(1, -(-len(pictures) // columns))
     sheet = Image.new("RGB", (columns * cell, rows * (cell + 16)), "white")
