@@ -24,7 +24,6 @@ from wms_resources.orphans import claim_run
 from wms_resources.store import Drop, Store
 from wms_resources.workspace import Workspace
 
-
 DROP_TAG: Final = "wms/drop"
 """Tag of a run: the drop it is for, with the version of its content."""
 
