@@ -14,7 +14,7 @@ from wms.settings import PROJECT, Settings, load_settings
 
 _DEMO_COUNT: Final = 240
 _DEMO_SIZE: Final = (360, 480)
-_DEMO_TRAINING: Final = {"size": 160, "epochs": 14}
+_DEMO_TRAINING: Final = {"size": 192, "epochs": 12}
 """Small enough for two cores and ten minutes; every WMS_TRAIN_* variable that is set wins."""
 
 
