@@ -1,16 +1,17 @@
 """All of Dagster, listed by hand: what exists, what runs it, with what."""
 
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from importlib.util import find_spec
 
 import dagster as dg
 
 from wms.console import console
-from wms.settings import PROJECT, Settings, load_settings
+from wms.settings import Settings, load_settings
 from wms_assets.dataset import quality_checks, raw_dataset, validated_dataset
 from wms_assets.deployment import deployed_image
 from wms_assets.jobs import deploy_current, drop_to_deployment, train_and_gate
 from wms_assets.model import better_than_production, production_model, trained_model
+from wms_ml.errors import SettingsError
 from wms_resources.compute import LocalCompute
 from wms_resources.data_repo import DataRepo
 from wms_resources.handover import Handover
@@ -68,9 +69,17 @@ def resources(settings: Settings) -> Resources:
             folder=str(home / "training"),
             cache=str(home / "cache"),
         ),
-        releases=Releases(folder=str(home / "releases"), code=str(Path(PROJECT) / "serving")),
+        releases=Releases(folder=str(home / "releases"), code=_folder_of("serving")),
         service=LocalService(folder=str(home / "service"), host=settings.serve_host, port=settings.serve_port),
     )
+
+
+def _folder_of(package: str) -> str:
+    """Where a package's files lie, without importing it."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise SettingsError(f"the package '{package}' is not installed: run `make install` again")
+    return str(spec.submodule_search_locations[0])
 
 
 def build(settings: Settings) -> dg.Definitions:

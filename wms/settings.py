@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -100,7 +101,7 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         SettingsError: a variable is unknown, malformed or missing; one sentence a problem.
     """
-    _refuse_unknown(os.environ)
+    _refuse_unknown([*os.environ, *dotenv_values(PROJECT / ".env")])
     try:
         settings = Settings(**overrides)
         settings.recipe()
