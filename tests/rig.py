@@ -1,6 +1,5 @@
 """One set-up in a folder of its own, driven as a person drives it: by the `wms` command."""
 
-import json
 import os
 import signal
 import socket
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from wms_resources.local_service import LocalService
 from wms_resources.registry import Registry
 
 QUICK = {"WMS_TRAIN_SIZE": "64", "WMS_TRAIN_EPOCHS": "5", "WMS_TRAIN_ATTEMPTS": "1", "WMS_TRAIN_BATCH_SIZE": "4"}
@@ -76,14 +76,15 @@ class Platform:
     def state(self) -> dict[str, Any]:
         """What people rely on: the model, the data, the service."""
         champion = self.registry.production()
-        served = json.loads(self.wms("doctor", "--json").stdout)
+        port = int(self.environment["WMS_SERVE_PORT"])
+        served = LocalService(folder=str(self.home / "service"), port=port).current()
         return {
             "version": champion.version,
             "model": champion.digest,
             "metrics": champion.metrics,
             "data_version": champion.data_version,
             "main": self.accepted(),
-            "service": next(each["said"] for each in served if each["name"] == "service").split(" at ")[0],
+            "service": served and served.model_version,
         }
 
     def trainers(self) -> list[int]:

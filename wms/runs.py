@@ -96,6 +96,8 @@ def _cause(failure: Any) -> str:
     error = failure.error
     while error.cause:
         error = error.cause
+    if error.cls_name == "DagsterExecutionInterruptedError":
+        return "interrupted; run the job again, it goes on where it was"
     return str(error.message.strip().splitlines()[0])
 
 
