@@ -40,9 +40,9 @@ def validate(
     from wms_ml.quality.check import Accepted, check_folder
     from wms_ml.quality.page import page
     from wms_ml.reporting import bar, follow
-    from wms_resources.manifests import accepted_pairs
+    from wms_resources.manifests import pairs_at
 
-    accepted = accepted_pairs(resources(load_settings()).data_repo)
+    accepted = pairs_at(resources(load_settings()).data_repo)
     try:
         with bar(0, "inspect") as progress:
             report = check_folder(folder, folder.name, Accepted.of(accepted), on_progress=follow(progress))

@@ -84,9 +84,9 @@ def _parts(settings: Settings):  # type: ignore[no-untyped-def]
 
 
 def _data(settings: Settings) -> str:
-    from wms_resources.manifests import accepted_pairs
+    from wms_resources.manifests import pairs_at
 
-    return f"{len(accepted_pairs(_parts(settings).data_repo))} accepted pairs"
+    return f"{len(pairs_at(_parts(settings).data_repo))} accepted pairs"
 
 
 def _production(settings: Settings) -> str:

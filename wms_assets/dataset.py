@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import dagster as dg
@@ -11,15 +12,15 @@ from wms_assets.failures import plain_failures
 from wms_assets.values import RawDataset, ValidatedDataset
 from wms_ml.dataset import MANIFEST
 from wms_ml.errors import DropError
-from wms_ml.pairs import data_version, write_manifest
+from wms_ml.pairs import Pair, data_version, write_manifest
 from wms_ml.quality.check import Accepted, check_folder
 from wms_ml.quality.page import markdown, page
 from wms_ml.quality.report import Report, Severity
 from wms_ml.quality.rules import RULES
 from wms_ml.reporting import bar, follow
 from wms_ml.split import counts
-from wms_resources.data_repo import DataRepo
-from wms_resources.manifests import accepted_pairs
+from wms_resources.data_repo import DataRepo, DataVersion
+from wms_resources.manifests import pairs_at
 from wms_resources.orphans import claim_run
 from wms_resources.store import Drop, Store
 from wms_resources.workspace import Workspace
@@ -50,7 +51,7 @@ def raw_dataset(
         drop = store.drop(config.drop) if config.drop else _newest(store)
         claim_run(context, {DROP_TAG: drop.key})
         folder = store.fetch(drop, workspace.staging)
-        accepted = Accepted.of(accepted_pairs(data_repo))
+        accepted = Accepted.of(pairs_at(data_repo))
         with bar(0, "inspect") as progress:
             report = check_folder(folder, drop.drop_id, accepted, on_progress=follow(progress))
         reports = workspace.write_report(
@@ -109,17 +110,11 @@ def validated_dataset(
     The branch `data/<drop>` proposes the drop; `main` moves when a model trained on it is promoted.
     """
     with plain_failures():
+        existing = pairs_at(data_repo)
         report = Report.from_json(Path(raw_dataset.report).read_text())
-        accepted = accepted_pairs(data_repo)
-        new = report.manifest_rows(raw_dataset.drop, Accepted.of(accepted))
-        pairs = accepted + new
-        current = data_repo.accepted()
-        if new or current is None:
-            proposed = workspace.scratch(f"{raw_dataset.drop}.parquet")
-            write_manifest(new, proposed)
-            landed = Path(raw_dataset.folder)
-            files = {path: landed / path for pair in new for path in (pair.image, pair.mask)}
-            current = data_repo.propose(raw_dataset.drop, files, proposed)
+        new = report.manifest_rows(raw_dataset.drop, Accepted.of(existing))
+        current = _proposed(raw_dataset, new, data_repo)
+        pairs = pairs_at(data_repo, current.commit)
         version = data_version(pairs)
         folder = data_repo.materialize(current, workspace.datasets / version)
         write_manifest(pairs, folder / MANIFEST)
@@ -137,7 +132,7 @@ def validated_dataset(
             ),
             data_version=dg.DataVersion(version),
             metadata={
-                "pairs": dg.MetadataValue.md(f"{len(accepted)} existing + {len(new)} new = **{len(pairs)}**"),
+                "pairs": dg.MetadataValue.md(f"{len(existing)} existing + {len(new)} new = **{len(pairs)}**"),
                 "split": dg.MetadataValue.md(_split_table(sides, counts(new))),
                 "data version": version,
                 "git": f"{current.branch} @ {current.commit[:12]}",
@@ -146,6 +141,18 @@ def validated_dataset(
                 "thumbnails": thumbnails(folder, [(pair.image, pair.mask) for pair in new or pairs]),
             },
         )
+
+
+def _proposed(raw: RawDataset, new: list[Pair], data_repo: DataRepo) -> DataVersion:
+    """The accepted data with the new pairs on a branch of their own; what is accepted when nothing is new."""
+    current = data_repo.accepted()
+    if current and not new:
+        return current
+    files = {path: Path(raw.folder) / path for pair in new for path in (pair.image, pair.mask)}
+    with TemporaryDirectory() as scratch:
+        manifest = Path(scratch) / "manifest.parquet"
+        write_manifest(new, manifest)
+        return data_repo.propose(raw.drop, files, manifest)
 
 
 def _split_table(sides: dict[str, int], new: dict[str, int]) -> str:

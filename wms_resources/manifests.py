@@ -1,10 +1,10 @@
-"""The manifest of the data repository as rows: what was accepted, pair by pair."""
+"""The manifest of the data repository as rows: what a version of the data holds, pair by pair."""
 
 from wms_ml.pairs import Pair, read_manifest
 from wms_resources.data_repo import DataRepo
 
 
-def accepted_pairs(repo: DataRepo, rev: str = "main") -> list[Pair]:
+def pairs_at(repo: DataRepo, rev: str = "main") -> list[Pair]:
     """Rows of every drop's manifest at a branch or commit; none before anything was accepted.
 
     Raises:

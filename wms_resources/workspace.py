@@ -1,7 +1,6 @@
 """Working folders below WMS_HOME: landed drops, reports, checked-out data sets. All of it can be made again."""
 
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,10 +32,6 @@ class Workspace(dg.ConfigurableResource):
     def evaluations(self) -> Path:
         """Score tables and overlays."""
         return self._made("evaluations")
-
-    def scratch(self, name: str) -> Path:
-        """A path for a temporary file, in a new folder of its own."""
-        return Path(tempfile.mkdtemp(dir=self._made("scratch"))) / name
 
     def write_report(self, key: str, files: Mapping[str, str]) -> Path:
         """Write a drop's report files.
