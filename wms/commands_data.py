@@ -1,14 +1,18 @@
 """Commands about pictures before they are data: drop, validate."""
 
 import getpass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wms.output import say
-from wms.settings import load_settings
+from wms.settings import Settings, load_settings
 from wms_ml.errors import DropError
+
+if TYPE_CHECKING:
+    from wms_resources.store import Drop
 
 
 def drop(
@@ -16,18 +20,23 @@ def drop(
     drop_id: Annotated[str | None, typer.Option("--id", help="name of the drop; default: the time")] = None,
 ) -> None:
     """Hand in pictures and masks; the sensor takes it from there, or `wms run drop_to_deployment`."""
-    from wms_ml.reporting import bar
     from wms_resources.drop_folder import drop_files
-    from wms_resources.store import Store
 
     settings = load_settings()
     files = drop_files(folder)
-    with bar(len(files), "drop") as progress:
-        store = Store(url=settings.store, settle_seconds=settings.settle_seconds)
-        dropped = store.put(files, drop_id, on_file=progress.update)
+    dropped = upload(settings, files, drop_id)
     typer.echo(dropped.drop_id)
     say(f"dropped {len(files)} files as {dropped.drop_id} by {getpass.getuser()}. The sensor starts a run for it where")
     say(f"`wms dev` runs; or start it now: wms run drop_to_deployment --drop {dropped.drop_id}")
+
+
+def upload(settings: Settings, files: Mapping[str, Path], drop_id: str | None = None) -> "Drop":
+    """Put files into the store as one drop, with a progress bar."""
+    from wms.definitions import resources
+    from wms_ml.reporting import bar
+
+    with bar(len(files), "drop") as progress:
+        return resources(settings).store.put(files, drop_id, on_file=progress.update)
 
 
 def validate(

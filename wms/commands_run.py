@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from wms.commands_data import upload
 from wms.output import print_json, say
 from wms.settings import PROJECT, Settings, load_settings
 
@@ -29,9 +30,12 @@ def demo(
 
     settings, started = load_settings(), time.monotonic()
     files = drop_files(data or _samples(settings, limit or _DEMO_COUNT))
-    dropped = _put(settings, first_pairs(files, limit) if limit else files, None)
+    dropped = upload(settings, first_pairs(files, limit) if limit else files)
     say(f"drop {dropped.drop_id}")
-    config = {"raw_dataset": {"drop": dropped.drop_id}, "trained_model": _demo_training(settings)}
+    config: dict[str, dict[str, Any]] = {
+        "raw_dataset": {"drop": dropped.drop_id},
+        "trained_model": _demo_training(settings),
+    }
     finished = run_job(settings, "drop_to_deployment", config)
     deployed = finished.metadata["deployed_image"]
     outcome = {
@@ -107,15 +111,6 @@ def _samples(settings: Settings, count: int) -> Path:
         with whole_folder(folder) as part, bar(count, "render") as progress:
             write_samples(part, count, size=_DEMO_SIZE, on_progress=lambda _: progress.update())
     return folder
-
-
-def _put(settings: Settings, files: dict[str, Path], drop_id: str | None) -> Any:
-    from wms_ml.reporting import bar
-    from wms_resources.store import Store
-
-    with bar(len(files), "drop") as progress:
-        store = Store(url=settings.store, settle_seconds=settings.settle_seconds)
-        return store.put(files, drop_id, on_file=progress.update)
 
 
 def _demo_training(settings: Settings) -> dict[str, int]:

@@ -77,11 +77,11 @@ def train_challenger(
         trained = trainer.attempt(
             context, Path(data.folder), data.data_version, recipe, overrides.get("experiment") or ""
         )
-        models = [trained.model, *([registry.fetch(champion)] if champion else [])]
+        rival = [registry.fetch(champion)] if champion and theirs is None else []  # scored once, not per attempt
         out = workspace.evaluations / f"validation-{trained.folder.name}"
-        ours, *rest = trainer.evaluate(context, Path(data.folder), "validation", models, out)
+        ours, *rest = trainer.evaluate(context, Path(data.folder), "validation", [trained.model, *rival], out)
         tried.append((trained, ours))
-        theirs = rest[0] if rest else None
+        theirs = rest[0] if rest else theirs
         if _settles(trained, champion, ours, theirs):
             break
     best, _ = max(tried, key=lambda each: (each[0].run_id == _run_of(champion), each[1].mean("dice")))

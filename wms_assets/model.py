@@ -80,7 +80,7 @@ def better_than_production(trained_model: TrainedModel, registry: Registry) -> d
     """Dice AND IoU strictly better than the model in production now, on the same test pictures."""
     with plain_failures():
         version = registry.get(trained_model.version)
-        verdict = verdict_on(registry, version, trained_model.data.data_version)
+        verdict = verdict_on(registry, version, registry.champion(), trained_model.data.data_version)
     if verdict is None:
         return dg.AssetCheckResult(passed=True, description=f"version {version.version} is in production already")
     metadata: dict[str, dg.MetadataValue | float | int] = {

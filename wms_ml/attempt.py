@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from wms_ml.augment import Augmenter
 from wms_ml.errors import TrainingError
 from wms_ml.files import whole, write_whole
+from wms_ml.history import best_row
 from wms_ml.network import Segmenter, build
 from wms_ml.recipe import Recipe
 from wms_ml.reporting import bar
@@ -40,11 +41,6 @@ def _towards(average: torch.Tensor, now: torch.Tensor, steps: torch.Tensor | int
         return now
     kept = min(AVERAGING, (1 + int(steps)) / (10 + int(steps)))
     return torch.lerp(average, now, 1 - kept)
-
-
-def best_row(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first epoch with the best validation Dice; among equals (0 at first) the one with the lowest loss."""
-    return max(history, key=lambda row: (row["dice"], -row["validation_loss"]))
 
 
 class Attempt:

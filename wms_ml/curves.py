@@ -5,6 +5,8 @@ from typing import Any
 
 from PIL import Image
 
+from wms_ml.history import best_row
+
 
 def draw_curves(history: list[dict[str, Any]]) -> Image.Image:
     """Loss on the left, validation Dice and IoU on the right, over epochs; the best epoch marked."""
@@ -18,7 +20,7 @@ def draw_curves(history: list[dict[str, Any]]) -> Image.Image:
     losses.set(xlabel="epoch", ylabel="loss")
     for name, label in (("dice", "Dice"), ("iou", "IoU")):
         scores.plot(epochs, [row[name] for row in history], label=f"validation {label}")
-    best = max(history, key=lambda row: (row["dice"], -row["validation_loss"]))
+    best = best_row(history)
     scores.plot(best["epoch"], best["dice"], "o", color="black", label=f"best: {best['dice']:.3f}")
     scores.set(xlabel="epoch", ylim=(0, 1))
     for axes in (losses, scores):

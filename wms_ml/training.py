@@ -21,6 +21,7 @@ from wms_ml.cache import DecodedCache
 from wms_ml.dataset import load_dataset
 from wms_ml.errors import TrainingError, WmsError
 from wms_ml.files import write_whole
+from wms_ml.history import best_row
 from wms_ml.pairs import Pair
 from wms_ml.recipe import Recipe
 from wms_ml.reporting import Reporter, bar, reporter
@@ -84,8 +85,6 @@ def _side(decoded: DecodedCache, pairs: list[Pair], side: str) -> Any:
 
 
 def _finish(attempt: Any, out: Path, recipe: Recipe, exported: dict[str, Any]) -> dict[str, Any]:
-    from wms_ml.attempt import best_row
-
     history = attempt.history
     best = best_row(history)
     result = {

@@ -31,14 +31,15 @@ class Promotion:
     verdict: Verdict | None
 
 
-def verdict_on(registry: Registry, version: ModelVersion, data_version: str) -> Verdict | None:
-    """Judge a version against the champion of this moment; None when it is the champion itself.
+def verdict_on(
+    registry: Registry, version: ModelVersion, champion: ModelVersion | None, data_version: str
+) -> Verdict | None:
+    """Judge a version against the champion, as the caller has just read it; None when it is the champion itself.
 
     Raises:
         GateError: there is no evidence for exactly this comparison.
         RegistryError: the registry does not answer.
     """
-    champion = registry.champion()
     if champion and champion.version == version.version:
         return None
     evidence = registry.evidence(version, champion, data_version)
@@ -64,7 +65,7 @@ class Promoter(dg.ConfigurableResource):
         Path(self.lock).parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self.lock):
             version, champion = registry.get(reference), registry.champion()
-            verdict = verdict_on(registry, version, data_version)
+            verdict = verdict_on(registry, version, champion, data_version)
             if verdict is None:
                 return Promotion(version, None, None)
             if not verdict.improved:

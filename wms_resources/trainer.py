@@ -16,6 +16,7 @@ from typing import Any, Final
 import dagster as dg
 
 import wms_ml
+from wms_ml.history import read_history
 from wms_ml.recipe import Recipe
 from wms_ml.scoring import ScoreTable
 from wms_resources.compute import LocalCompute
@@ -27,6 +28,7 @@ _DECISIVE: Final = (
     "augment",
     "cache",
     "export",
+    "history",
     "network",
     "recipe",
     "split",
@@ -139,12 +141,6 @@ class Trainer(dg.ConfigurableResource):
             logged += len(rows)
 
         return self.compute.run(context, "wms_ml.training", arguments, log_new_epochs)
-
-
-def read_history(folder: Path) -> list[dict[str, Any]]:
-    """Rows of an attempt's `history.jsonl`; none before its first epoch."""
-    path = folder / "history.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def code_version() -> str:
