@@ -1,14 +1,11 @@
 """A data set as programs get it: a folder with images/, masks/ and manifest.parquet."""
 
-import hashlib
 from pathlib import Path
 
-from PIL import Image
-
-from wms_ml.arrays import SUFFIXES, open_header, orientation
 from wms_ml.errors import DataError
-from wms_ml.pairs import Pair, pair_id, read_manifest
-from wms_ml.split import side
+from wms_ml.pairs import Pair, read_manifest
+from wms_ml.quality.check import Accepted, check_folder
+from wms_ml.quality.report import row_of
 
 MANIFEST = "manifest.parquet"
 
@@ -19,7 +16,7 @@ def load_dataset(folder: Path) -> list[Pair]:
     A folder without a manifest is taken as it is: pictures and masks paired by name, split by content.
 
     Raises:
-        DataError: no such folder, or no pairs in it.
+        DataError: no such folder, no pairs in it, or a file in it is no picture.
     """
     if (folder / MANIFEST).exists():
         pairs = read_manifest(folder / MANIFEST)
@@ -32,39 +29,13 @@ def load_dataset(folder: Path) -> list[Pair]:
     return sorted(pairs, key=lambda pair: pair.name)
 
 
+_UNREADABLE = frozenset({"undecodable", "misnamed", "too_large"})
+
+
 def _pair_up(folder: Path) -> list[Pair]:
-    masks = _pictures(folder / "masks")
-    images = _pictures(folder / "images")
-    return [_row(folder, name, images[name], masks[name]) for name in sorted(images.keys() & masks.keys())]
-
-
-def _pictures(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES}
-
-
-def _row(folder: Path, name: str, image: Path, mask: Path) -> Pair:
-    content = image.read_bytes()
-    image_sha256, mask_sha256 = (hashlib.sha256(data).hexdigest() for data in (content, mask.read_bytes()))
-    header = open_header(content)
-    turn = orientation(header)
-    width, height = _upright_size(header, turn)
-    return Pair(
-        pair_id=pair_id(image_sha256, mask_sha256),
-        name=name,
-        image=str(image.relative_to(folder)),
-        mask=str(mask.relative_to(folder)),
-        image_sha256=image_sha256,
-        mask_sha256=mask_sha256,
-        width=width,
-        height=height,
-        orientation=turn,
-        coverage=0.0,
-        brightness=0.0,
-        sharpness=0.0,
-        drop="",
-        split=side(image_sha256),
-    )
-
-
-def _upright_size(header: Image.Image, turn: int) -> tuple[int, int]:
-    return (header.height, header.width) if turn >= 5 else header.size
+    report = check_folder(folder, folder.name, Accepted())
+    broken = [finding for finding in report.errors if finding.rule in _UNREADABLE]
+    if broken:
+        first = broken[0]
+        raise DataError(f"{folder / first.files[0]}: {first.message}. {first.remedy} ({len(broken)} such files)")
+    return [row_of(pair, drop="") for pair in report.pairs]

@@ -16,45 +16,28 @@ import pyarrow.parquet as pq
 
 from wms_ml.errors import DataError
 from wms_ml.files import whole
+from wms_ml.measures import Measures
 
 SPLITS: Final = ("train", "validation", "test")
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One row of the manifest.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair(Measures):
+    """One row of the manifest: what was measured, and where the pair belongs.
 
     Attributes:
         pair_id: hex SHA-256 over the two files' hashes.
-        name: the stem that image and mask share; unique in a data set.
-        image: path below the data set's folder, `images/NAME.jpg`.
-        mask: path below the data set's folder, `masks/NAME.png`.
-        image_sha256: hex SHA-256 of the image's bytes.
-        mask_sha256: hex SHA-256 of the mask's bytes.
-        width: pixels, upright.
-        height: pixels, upright.
-        orientation: EXIF orientation as stored, 1 to 8.
-        coverage: share of the picture inside the mask, 0 to 1.
-        brightness: mean grey value, 0 to 255.
-        sharpness: variance of the Laplacian of the grey picture at a fixed scale.
-        drop: id of the drop that brought it.
         split: `train`, `validation` or `test`.
+        drop: id of the drop that brought it.
+        dropped_at: when that drop was complete, ISO 8601 in UTC; empty when nobody can tell.
+        dropped_by: who dropped it; empty when nobody can tell.
     """
 
     pair_id: str
-    name: str
-    image: str
-    mask: str
-    image_sha256: str
-    mask_sha256: str
-    width: int
-    height: int
-    orientation: int
-    coverage: float
-    brightness: float
-    sharpness: float
-    drop: str
     split: str
+    drop: str
+    dropped_at: str = ""
+    dropped_by: str = ""
 
 
 SCHEMA: Final = pa.schema(

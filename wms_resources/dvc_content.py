@@ -176,7 +176,7 @@ def opened(path: Path, remote: str, options: Mapping[str, str]) -> Iterator[Cont
         options: DVC's options for that remote, such as `profile` or `endpointurl`.
     """
     streams = sys.stdout, sys.stderr
-    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+    from botocore.exceptions import BotoCoreError
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
     from dvc_objects.errors import ObjectDBError, ObjectFormatError

@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from wms_ml.measures import Measures
 from wms_ml.pairs import Pair
 from wms_ml.quality.facts import Facts
 from wms_ml.quality.inspection import ImageFacts, Inspected, MaskFacts, inspect
 from wms_ml.quality.listing import Kind, list_drop
-from wms_ml.quality.report import Measures, Report
+from wms_ml.quality.report import Report
 from wms_ml.quality.rules import RULES, rules_version
 from wms_ml.quality.thresholds import Thresholds
 
@@ -80,9 +81,13 @@ def _measures(image: ImageFacts, mask: MaskFacts) -> Measures:
         orientation=image.header.orientation,
         image_format=image.header.format,
         mask_format=mask.header.format,
-        coverage=mask.coverage,
-        mask_pixels=mask.mask_pixels,
-        grey_share=mask.grey_share,
         brightness=image.brightness,
+        contrast=image.contrast,
         sharpness=image.sharpness,
+        phash=image.phash,
+        mask_pixels=mask.mask_pixels,
+        coverage=mask.coverage,
+        grey_share=mask.grey_share,
+        mask_peak=mask.peak,
+        pieces=mask.pieces,
     )

@@ -9,8 +9,9 @@ from PIL import Image
 
 from wms_ml.arrays import SUFFIXES, decode_upright, to_grey, to_rgb
 from wms_ml.errors import PictureError
+from wms_ml.measures import Measures
 from wms_ml.quality.listing import IMAGES, MASKS
-from wms_ml.quality.report import Finding, Measures
+from wms_ml.quality.report import Finding
 from wms_ml.quality.thresholds import MAX_BYTES
 from wms_ml.render import data_uri, overlay
 

@@ -16,6 +16,11 @@ from wms_ml.quality.thresholds import Thresholds
 _EDGE: Final = 512
 """Longer side, in pixels, at which sharpness is measured: it depends on scale, and pictures come in many."""
 
+_SPECK: Final = 8
+"""Fewer pixels (at that scale) are a speck, no marked area."""
+_COSINES: Final = np.cos(np.pi * np.outer(np.arange(8), 2 * np.arange(32) + 1) / 64)
+"""The 8 lowest frequencies of the cosine transform (DCT-II) over 32 values, rows not normalized."""
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
@@ -47,12 +52,14 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """An image that decodes; brightness and sharpness as in `Measures`."""
+    """An image that decodes; fields as in `Measures`."""
 
     file: File
     header: Header
     brightness: float
+    contrast: float
     sharpness: float
+    phash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class MaskFacts:
     coverage: float
     grey_share: float
     peak: int
+    pieces: int
 
 
 Inspected: TypeAlias = Broken | ImageFacts | MaskFacts
@@ -103,7 +111,14 @@ def _measure(file: File, data: bytes, thresholds: Thresholds) -> Inspected:
     grey = to_rgb(upright).convert("L")
     grey.thumbnail((_EDGE, _EDGE), Image.Resampling.BOX)
     values = np.asarray(grey, dtype=np.float32)
-    return ImageFacts(file, header, float(values.mean(dtype=np.float64)), sharpness(values))
+    return ImageFacts(
+        file,
+        header,
+        brightness=float(values.mean(dtype=np.float64)),
+        contrast=float(values.std(dtype=np.float64)),
+        sharpness=sharpness(values),
+        phash=perceptual_hash(grey),
+    )
 
 
 def sharpness(grey: NDArray[np.float32]) -> float:
@@ -115,6 +130,27 @@ def sharpness(grey: NDArray[np.float32]) -> float:
         return 0.0
     around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
     return float((around - 4 * grey[1:-1, 1:-1]).var(dtype=np.float64))
+
+
+def perceptual_hash(grey: Image.Image) -> str:
+    """64 bits as 16 hex digits: which of the 8 x 8 lowest frequencies (cosine transform of the picture at
+    32 x 32 pixels, the mean left out) lie above their median. Near-duplicates differ in few bits.
+
+    Source: C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, section 3.2.
+    """
+    small = np.asarray(grey.resize((32, 32), Image.Resampling.BOX), dtype=np.float64)
+    low = (_COSINES @ small @ _COSINES.T).ravel()
+    bits = low > np.median(low[1:])
+    return np.packbits(bits).tobytes().hex()
+
+
+def _pieces(marked: NDArray[np.bool_]) -> int:
+    from scipy import ndimage
+
+    step = max(1, max(marked.shape) // _EDGE)
+    labels, count = ndimage.label(marked[::step, ::step])
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    return int((sizes >= _SPECK).sum())
 
 
 def _mask_facts(file: File, header: Header, mask: Image.Image, tolerance: int) -> MaskFacts:
@@ -130,6 +166,7 @@ def _mask_facts(file: File, header: Header, mask: Image.Image, tolerance: int) -
         coverage=marked / (header.width * header.height),
         grey_share=(lit - white) / lit if lit else 0.0,
         peak=max(value for value, count in enumerate(brightest) if count),
+        pieces=_pieces(np.asarray(grey) >= 128),
     )
 
 

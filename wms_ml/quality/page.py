@@ -13,9 +13,10 @@ from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 
+from wms_ml.measures import Measures
 from wms_ml.quality import figures
 from wms_ml.quality.figures import Figure
-from wms_ml.quality.report import Finding, Measures, Report
+from wms_ml.quality.report import Finding, Report
 from wms_ml.quality.rules import RULES
 
 _FIGURED: Final = 8

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from wms_ml.arrays import SUFFIXES
 from wms_ml.errors import DataError
+from wms_ml.measures import Measures
 from wms_ml.pairs import Pair, pair_id
 from wms_ml.split import side
 
@@ -44,46 +45,6 @@ class Finding:
     files: tuple[str, ...]
     message: str
     remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """A pair of which both files decode; other faults may still be found in it.
-
-    Attributes:
-        name: the stem that image and mask share.
-        image: path below the drop's folder.
-        mask: path below the drop's folder.
-        image_sha256: hex SHA-256 of the image's bytes.
-        mask_sha256: hex SHA-256 of the mask's bytes.
-        width: pixels of the image, upright.
-        height: pixels of the image, upright.
-        orientation: EXIF orientation of the image as stored, 1 to 8.
-        image_format: Pillow's name of the file format, such as JPEG.
-        mask_format: likewise.
-        coverage: share of the mask's pixels that are marked (grey value 128 or more), 0 to 1.
-        mask_pixels: number of marked pixels.
-        grey_share: of the mask's pixels that are not nearly black, the share that is not nearly white either,
-            0 to 1; 0 when all are black.
-        brightness: mean grey value of the image, 0 to 255.
-        sharpness: variance of the Laplacian of the image's grey values at 512 pixels on the longer side.
-    """
-
-    name: str
-    image: str
-    mask: str
-    image_sha256: str
-    mask_sha256: str
-    width: int
-    height: int
-    orientation: int
-    image_format: str
-    mask_format: str
-    coverage: float
-    mask_pixels: int
-    grey_share: float
-    brightness: float
-    sharpness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +97,7 @@ class Report:
 
     def manifest_rows(self, drop: str, accepted: Contents) -> list[Pair]:
         """Rows of the manifest for the new pairs, each with its side of the split, brought by `drop`."""
-        return [_row(pair, drop) for pair in self.new_pairs(accepted)]
+        return [row_of(pair, drop) for pair in self.new_pairs(accepted)]
 
     def to_json(self) -> str:
         """The report as JSON text; the same report gives the same text."""
@@ -171,20 +132,11 @@ def _finding(rule: str, severity: str, files: list[str], message: str, remedy: s
     return Finding(rule, Severity(severity), tuple(files), message, remedy)
 
 
-def _row(pair: Measures, drop: str) -> Pair:
+def row_of(pair: Measures, drop: str) -> Pair:
+    """The manifest's row of a measured pair that `drop` brought, on its side of the split."""
     return Pair(
+        **asdict(pair),
         pair_id=pair_id(pair.image_sha256, pair.mask_sha256),
-        name=pair.name,
-        image=pair.image,
-        mask=pair.mask,
-        image_sha256=pair.image_sha256,
-        mask_sha256=pair.mask_sha256,
-        width=pair.width,
-        height=pair.height,
-        orientation=pair.orientation,
-        coverage=pair.coverage,
-        brightness=pair.brightness,
-        sharpness=pair.sharpness,
-        drop=drop,
         split=side(pair.image_sha256),
+        drop=drop,
     )

@@ -1,88 +1,37 @@
-"""Data quality of a drop: every kind of bad input is found by its rule, good input by none, and reports are safe."""
+"""Data quality of a drop: every kind of bad input is found by its rule, good input by none."""
 
-import io
 import os
-import struct
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 
-from wms_ml.arrays import ORIENTATION_TAG
-from wms_ml.errors import DataError, DropError, EmptyDropError
+from tests.quality_folder import (
+    JPEG,
+    SIZE,
+    SOFT,
+    Folder,
+    again,
+    bomb,
+    encoded,
+    heic_image,
+    link,
+    mask,
+    photo,
+    putting,
+    removing,
+    renamed,
+    tagged,
+)
+from wms_ml.errors import DropError, EmptyDropError
 from wms_ml.quality.check import Accepted, check_folder
-from wms_ml.quality.inspection import sharpness
-from wms_ml.quality.page import markdown, page, verdict
-from wms_ml.quality.report import Finding, Report, Severity
-from wms_ml.quality.rules import RULES, rules_version
+from wms_ml.quality.report import Report
+from wms_ml.quality.rules import RULES
 from wms_ml.quality.thresholds import Thresholds
 from wms_ml.split import side
-
-SIZE = (90, 120)
-WINDOW = (20, 30, 69, 49)
-"""The marked rectangle, rims included: 50 x 20 = 1,000 pixels."""
-
-
-def photo(seed: int, size: tuple[int, int] = SIZE) -> Image.Image:
-    noise = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
-    return Image.fromarray(noise)
-
-
-def mask(box: tuple[int, int, int, int] = WINDOW, value: int = 255, size: tuple[int, int] = SIZE) -> Image.Image:
-    drawn = Image.new("L", size)
-    ImageDraw.Draw(drawn).rectangle(box, fill=value)
-    return drawn
-
-
-def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def tagged(orientation: int) -> Image.Exif:
-    exif = Image.Exif()
-    exif[ORIENTATION_TAG] = orientation
-    return exif
-
-
-def bomb(edge: int) -> bytes:
-    """A PNG of some 100 bytes that claims `edge` x `edge` pixels."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", edge, edge, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-
-
-@dataclass
-class Folder:
-    """A drop under construction, good until a test spoils it."""
-
-    path: Path
-
-    def __post_init__(self) -> None:
-        (self.path / "images").mkdir(parents=True)
-        (self.path / "masks").mkdir()
-
-    def put(self, path: str, content: bytes | Image.Image) -> None:
-        data = encoded(content) if isinstance(content, Image.Image) else content
-        (self.path / path).write_bytes(data)
-
-    def remove(self, path: str) -> None:
-        (self.path / path).unlink()
-
-    def pair(self, name: str, seed: int) -> None:
-        self.put(f"images/{name}.jpg", encoded(photo(seed), "JPEG"))
-        self.put(f"masks/{name}.png", mask())
-
-    def check(self, accepted: Accepted | None = None, **options: object) -> Report:
-        return check_folder(self.path, "a-drop", accepted or Accepted(), **options)
 
 
 @pytest.fixture
@@ -93,38 +42,6 @@ def folder(tmp_path: Path) -> Folder:
         drop.pair(name, seed)
     return drop
 
-
-def link(drop: Folder) -> None:
-    outside = drop.path.parent / "outside.jpg"
-    outside.write_bytes((drop.path / "images/a.jpg").read_bytes())
-    drop.remove("images/a.jpg")
-    (drop.path / "images/a.jpg").symlink_to(outside)
-
-
-def renamed(before: str, after: str) -> Callable[[Folder], None]:
-    return lambda drop: (drop.path / before).rename(drop.path / after) and None
-
-
-def putting(path: str, content: bytes | Image.Image) -> Callable[[Folder], None]:
-    return lambda drop: drop.put(path, content)
-
-
-def removing(path: str) -> Callable[[Folder], None]:
-    return lambda drop: drop.remove(path)
-
-
-def again(drop: Folder) -> None:
-    drop.put("images/z.jpg", (drop.path / "images/a.jpg").read_bytes())
-    drop.put("masks/z.png", mask())
-
-
-def heic_image(drop: Folder) -> None:
-    drop.remove("images/a.jpg")
-    drop.put("images/a.heic", b"\0\0\0\x18ftypheic")
-
-
-SOFT = mask().filter(ImageFilter.GaussianBlur(8))
-JPEG = encoded(photo(9), "JPEG")
 
 BAD = {
     "an image without mask": (removing("masks/a.png"), "image_without_mask", "no a in masks/"),
@@ -399,110 +316,3 @@ def test_progress_counts_every_picture_to_the_end(folder: Folder) -> None:
 def test_the_report_does_not_depend_on_the_number_of_threads(folder: Folder) -> None:
     folder.put("masks/b.png", mask(value=128))
     assert folder.check(workers=1).to_json() == folder.check(workers=4).to_json()
-
-
-# The report
-
-
-def test_a_report_survives_json(folder: Folder) -> None:
-    folder.put("masks/b.png", mask(value=128))
-    report = folder.check()
-    assert Report.from_json(report.to_json()) == report
-
-
-def test_a_report_of_another_format_is_refused(folder: Folder) -> None:
-    text = folder.check().to_json()
-    with pytest.raises(DataError, match="format 2"):
-        Report.from_json(text.replace('"format": 1', '"format": 2'))
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"format": 1}'])
-def test_other_text_is_refused_as_a_report(text: str) -> None:
-    with pytest.raises(DataError, match="not a quality report of format 1"):
-        Report.from_json(text)
-
-
-def test_other_thresholds_make_another_rules_version() -> None:
-    assert rules_version(Thresholds()) == rules_version(Thresholds())
-    assert rules_version(Thresholds()) != rules_version(Thresholds(max_coverage=0.5))
-
-
-def test_a_warning_does_not_stop_a_drop(folder: Folder) -> None:
-    warning = Finding("blur", Severity.WARNING, ("images/a.jpg",), "it is blurred", "take it again")
-    report = replace(folder.check(), findings=(warning,))
-    assert report.ok
-    assert report.bad_names == frozenset()
-    assert report.warnings == (warning,)
-    assert "<h2>blur" in page(report, folder.path)
-
-
-def test_sharpness_falls_with_blur() -> None:
-    picture = photo(1).convert("L")
-    values = [
-        sharpness(np.asarray(each, dtype=np.float32))
-        for each in (picture, picture.filter(ImageFilter.GaussianBlur(1)), Image.new("L", SIZE, 90))
-    ]
-    assert values[0] > 10 * values[1] > values[2] == 0
-
-
-# For people
-
-
-def test_the_verdict_counts_pairs_and_not_stray_files(folder: Folder) -> None:
-    assert verdict(folder.check()) == "All 3 pairs can be used"
-    folder.put("images/notes.txt", b"x")
-    assert verdict(folder.check()) == "1 entry must be removed, then all pairs can be used"
-    folder.remove("masks/a.png")
-    assert verdict(folder.check()) == "1 of 3 pairs cannot be used"
-
-
-def test_the_page_shows_a_finding_with_its_pictures_and_the_good_pairs(folder: Folder) -> None:
-    folder.put("masks/b.png", mask().point(lambda v: 255 - v))
-    html = page(folder.check(), folder.path)
-    assert "1 of 3 pairs cannot be used" in html
-    assert "Mask covers most of the picture" in html
-    assert "invert it" in html
-    outlined_and_mask, good = 2, 2
-    assert html.count("data:image/jpeg;base64,") == outlined_and_mask + good
-
-
-def test_the_page_is_made_of_broken_files_too(folder: Folder) -> None:
-    folder.put("images/a.jpg", JPEG[: len(JPEG) // 2])
-    folder.remove("masks/a.png")
-    (folder.path / "masks/a.png").symlink_to(folder.path / "masks/b.png")
-    html = page(folder.check(), folder.path)
-    assert "truncated" in html
-    assert html.count("data:image/jpeg;base64,") == 2
-
-
-HOSTILE = "<img src=x onerror=alert(1)>&\"'`|`` **@team**"
-
-
-def test_hostile_names_are_only_text_in_the_page(folder: Folder) -> None:
-    folder.pair(HOSTILE, 9)
-    folder.put(f"images/{HOSTILE}2.jpg", JPEG)
-    html = page(folder.check(), folder.path)
-    assert "<img src=x" not in html
-    assert "&lt;img src=x onerror=alert(1)&gt;" in html
-
-
-def test_hostile_names_are_only_text_in_the_table(folder: Folder) -> None:
-    folder.put(f"images/{HOSTILE}.jpg", JPEG)
-    row = markdown(folder.check()).splitlines()[-1]
-    bare = row.replace("\\|", "")
-    assert bare.count("|") == 5
-    assert f"``` images/{HOSTILE.replace('|', chr(92) + '|')}.jpg ```" in row
-    assert "\\<img" in row
-    assert "@team" not in row.split("```")[2]
-
-
-def test_the_table_of_a_clean_drop_is_its_verdict(folder: Folder) -> None:
-    assert markdown(folder.check()) == "**All 3 pairs can be used** (6 files, 0 errors, 0 warnings)\n"
-
-
-def test_the_table_stays_short(folder: Folder) -> None:
-    for index in range(40):
-        folder.put(f"images/n{index}.jpg", encoded(photo(100 + index), "JPEG"))
-    text = markdown(folder.check())
-    assert text.count("| error |") == 30
-    assert "… and 10 more" in text
