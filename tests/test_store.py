@@ -1,21 +1,55 @@
-"""The store: a drop is ready when its manifest came last, or when nothing changed for a while."""
+"""The store, in a folder and in a bucket: a drop is ready when its manifest came last, or when nothing changed for a
+while; what changes afterwards is a new version, and nothing half or altered is ever landed."""
 
 import json
 import os
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from tests.builders import drop_folder
-from wms_ml.errors import DropError, EmptyDropError
+from wms_ml.errors import DropChangedError, DropError, EmptyDropError, StoreError
 from wms_resources.drop_folder import drop_files, first_pairs
+from wms_resources.objects import open_objects
+from wms_resources.readiness import NotReady
 from wms_resources.store import Store
 
 
+@dataclass
+class Place:
+    """A store, and hands to change what lies in it behind its back."""
+
+    store: Store
+
+    def write(self, path: str, content: bytes) -> None:
+        open_objects(self.store.url).write(f"drops/{path}", content)
+
+    def remove(self, path: str) -> None:
+        open_objects(self.store.url).remove(f"drops/{path}")
+
+    def settled(self, drop_id: str) -> Any:
+        """What the drop is once its settle time is over."""
+        return self.store.model_copy(update={"settle_seconds": 0}).look(drop_id)
+
+
+@pytest.fixture(params=["folder", "bucket", "prefix"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "folder":
+        (tmp_path / "store").mkdir()
+        return Place(Store(url=str(tmp_path / "store")))
+    url = request.getfixturevalue("bucket")
+    return Place(Store(url=url if request.param == "bucket" else f"{url}/some/prefix"))
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(url=str(tmp_path / "store"), settle_seconds=60)
+def store(place: Place) -> Store:
+    return place.store
 
 
 @pytest.fixture
@@ -23,55 +57,78 @@ def files(tmp_path: Path) -> dict[str, Path]:
     return drop_files(drop_folder(tmp_path / "mine", 3))
 
 
+def contents(folder: Path, files: dict[str, Path]) -> dict[str, bytes]:
+    return {path: (folder / path).read_bytes() for path in files}
+
+
+def dying(after: int) -> Callable[[], None]:
+    left = [after]
+
+    def die() -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+
+    return die
+
+
 def test_an_empty_store_has_no_drops(store: Store) -> None:
-    assert store.drops() == []
+    assert list(store.names()) == []
+    assert list(store.listings()) == []
+    with pytest.raises(DropError, match="wms drop"):
+        store.newest()
 
 
 def test_a_drop_arrives_whole_and_is_fetched_byte_for_byte(
     store: Store, files: dict[str, Path], tmp_path: Path
 ) -> None:
     drop = store.put(files, "first")
-    assert store.drops() == [drop]
+    assert list(store.names()) == ["first"]
+    assert store.look("first") == store.newest() == drop
+    assert drop.by and drop.created.startswith("20")
     folder = store.fetch(drop, tmp_path / "staging")
-    assert {path: (folder / path).read_bytes() for path in files} == {p: f.read_bytes() for p, f in files.items()}
+    assert contents(folder, files) == {path: source.read_bytes() for path, source in files.items()}
 
 
 def test_the_same_content_dropped_again_is_the_same_drop(store: Store, files: dict[str, Path]) -> None:
     assert store.put(files) == store.put(files)
-    assert len(store.drops()) == 1
+    assert len(list(store.names())) == 1
+
+
+def test_the_same_content_under_an_id_of_its_own_is_another_drop(store: Store, files: dict[str, Path]) -> None:
+    first, second = store.put(files), store.put(files, "second")
+    assert second.drop_id == "second"
+    assert second.version == first.version
 
 
 def test_a_drop_cut_off_while_copying_is_not_ready_and_can_be_sent_again(store: Store, files: dict[str, Path]) -> None:
-    seen = 0
-
-    def die_at_the_third() -> None:
-        nonlocal seen
-        seen += 1
-        if seen == 3:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        store.put(files, "first", on_file=die_at_the_third)
-    assert store.drops() == []
-    with pytest.raises(DropError, match="still being copied"):
+        store.put(files, "first", on_file=dying(3))
+    cut = store.look("first")
+    assert isinstance(cut, NotReady)
+    assert "wms drop" in cut.reason
+    with pytest.raises(DropError, match="not ready"):
         store.drop("first")
-    drop = store.put(files, "first")
-    assert store.drops() == [drop]
+    assert store.put(files, "first") == store.look("first")
 
 
 def test_an_upload_that_broke_off_goes_on_under_its_id(store: Store, files: dict[str, Path]) -> None:
-    def die() -> None:
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        store.put(files, on_file=die)
-    store.put(files)
-    assert len(list((Path(store.url) / "drops").iterdir())) == 1
+        store.put(files, on_file=dying(1))
+    (begun,) = store.names()
+    assert store.put(files).drop_id == begun
 
 
-def test_two_drops_in_one_second_are_two_drops(store: Store, files: dict[str, Path], tmp_path: Path) -> None:
-    others = [drop_files(drop_folder(tmp_path / str(seed), 1, seed=seed)) for seed in range(5, 9)]
-    assert len({store.put(each).drop_id for each in others}) == 4
+def test_drops_in_one_second_are_drops_of_their_own(store: Store, tmp_path: Path) -> None:
+    others = [drop_files(drop_folder(tmp_path / str(seed), 1, seed=seed, size=(64, 64))) for seed in range(5, 9)]
+    made: list[str] = []
+    threads = [threading.Thread(target=lambda each=each: made.append(store.put(each).drop_id)) for each in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == list(store.names())
+    assert len(set(made)) == 4
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "a..b"])
@@ -80,51 +137,222 @@ def test_an_id_that_is_no_folder_name_is_refused(store: Store, files: dict[str, 
         store.put(files, name)
 
 
-def test_a_drop_copied_by_hand_is_ready_once_it_settled(store: Store, files: dict[str, Path]) -> None:
-    by_hand = Path(store.url) / "drops" / "by-hand"
-    for relative, source in files.items():
-        (by_hand / relative).parent.mkdir(parents=True, exist_ok=True)
-        (by_hand / relative).write_bytes(source.read_bytes())
-    assert store.drops() == []
-    long_ago = time.time() - 120
-    for path in by_hand.rglob("*.*"):
-        os.utime(path, (long_ago, long_ago))
-    (ready,) = store.drops()
-    assert ready.drop_id == "by-hand"
+def test_an_id_is_not_reused_for_other_content(place: Place, files: dict[str, Path], tmp_path: Path) -> None:
+    before = place.store.put(files, "first")
+    with pytest.raises(DropError, match="choose another id"):
+        place.store.put(drop_files(drop_folder(tmp_path / "other", 2, seed=9)), "first")
+    assert place.store.look("first") == before
+    place.write("by-hand/images/a.jpg", b"x")
+    with pytest.raises(DropError, match="choose another id"):
+        place.store.put(files, "by-hand")
 
 
-def test_a_late_file_makes_another_version(store: Store, files: dict[str, Path]) -> None:
-    long_ago = time.time() - 120
-    by_hand = Path(store.url) / "drops" / "by-hand" / "images"
-    by_hand.mkdir(parents=True)
-    for name in ("a.jpg", "b.jpg"):
-        (by_hand / name).write_bytes(b"x")
-        os.utime(by_hand / name, (long_ago, long_ago))
-        if name == "a.jpg":
-            before = store.drop("by-hand")
-    assert store.drop("by-hand").key != before.key
+def test_names_are_listed_between_two_ids_in_order(place: Place) -> None:
+    for name in ("20260101-000000", "20260101-000001", "20260102-000000", "april", "20260101-000000-b"):
+        place.write(f"{name}/images/a.jpg", b"x")
+    store = place.store
+    assert list(store.names("20260101-000000")) == ["20260101-000001", "20260102-000000", "april"]
+    assert list(store.names("20260101-000001", before=":")) == ["20260102-000000"]
+    assert list(store.names(":")) == ["april"]
+    assert [name for name, _ in store.listings("20260101-000001")] == ["20260102-000000", "april"]
 
 
-def test_a_file_damaged_after_its_manifest_is_refused(store: Store, files: dict[str, Path], tmp_path: Path) -> None:
+def test_files_beside_the_drops_are_listed_without_an_id(place: Place) -> None:
+    place.write("pictures.zip", b"x")
+    place.write("first/images/a.jpg", b"x")
+    assert sorted((name, entries[0].path) for name, entries in place.store.listings()) == [
+        ("", "pictures.zip"),
+        ("first", "images/a.jpg"),
+    ]
+
+
+def test_a_drop_copied_by_hand_is_ready_once_it_settled(place: Place) -> None:
+    place.write("by-hand/images/a.jpg", b"picture")
+    waiting = place.store.look("by-hand")
+    assert isinstance(waiting, NotReady)
+    assert "s ago" in waiting.reason
+    assert place.settled("by-hand").drop_id == "by-hand"
+
+
+def test_a_copy_that_keeps_old_times_has_to_settle_too(tmp_path: Path) -> None:
+    picture = tmp_path / "store" / "drops" / "by-hand" / "images" / "a.jpg"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"x")
+    long_ago = time.time() - 10_000
+    os.utime(picture, (long_ago, long_ago))
+    assert isinstance(Store(url=str(tmp_path / "store")).look("by-hand"), NotReady)
+
+
+def test_a_late_file_makes_another_version(place: Place, files: dict[str, Path], tmp_path: Path) -> None:
+    place.write("by-hand/images/a.jpg", b"picture")
+    before = place.settled("by-hand")
+    place.write("by-hand/images/b.jpg", b"picture")
+    assert place.settled("by-hand").version != before.version
+    with pytest.raises(DropChangedError, match="run of its own"):
+        place.store.fetch(before, tmp_path / "staging")
+    assert not (tmp_path / "staging").exists()
+
+
+def test_what_is_changed_by_hand_after_the_manifest_is_a_new_version(
+    place: Place, files: dict[str, Path], tmp_path: Path
+) -> None:
+    sent = place.store.put(files, "first")
+    victim, *_ = files
+    if place.store.url.startswith("s3://"):
+        time.sleep(1.1)  # a bucket tells times in seconds
+    place.write(f"first/{victim}", b"corrected, and of another size")
+    assert isinstance(place.store.look("first"), NotReady)
+    changed = place.settled("first")
+    assert changed.version != sent.version
+    with pytest.raises(DropChangedError, match=sent.version):
+        place.store.fetch(sent, tmp_path / "staging")
+    settled = place.store.model_copy(update={"settle_seconds": 0})
+    assert (settled.fetch(changed, tmp_path / "staging") / victim).read_bytes() == b"corrected, and of another size"
+    place.write(f"first/{victim}", files[victim].read_bytes())
+    assert place.settled("first").version == sent.version
+
+
+def test_a_file_added_after_the_manifest_is_a_new_version(place: Place, files: dict[str, Path], tmp_path: Path) -> None:
+    sent = place.store.put(files, "first")
+    place.write("first/images/late.jpg", b"late")
+    changed = place.settled("first")
+    assert changed.version != sent.version
+    settled = place.store.model_copy(update={"settle_seconds": 0})
+    assert (settled.fetch(changed, tmp_path / "staging") / "images/late.jpg").read_bytes() == b"late"
+
+
+def test_a_file_taken_out_after_the_manifest_is_asked_about(
+    place: Place, files: dict[str, Path], tmp_path: Path
+) -> None:
+    place.store.put(files, "first")
+    victim, *_ = files
+    place.remove(f"first/{victim}")
+    settled = place.store.model_copy(update={"settle_seconds": 0})
+    with pytest.raises(DropError, match=f"{victim} is in its manifest but missing"):
+        settled.fetch(settled.drop("first"), tmp_path / "staging")
+    place.remove("first/manifest.json")
+    assert not (settled.fetch(settled.drop("first"), tmp_path / "staging") / victim).exists()
+
+
+def test_a_file_that_rots_unseen_is_refused(files: dict[str, Path], tmp_path: Path) -> None:
+    store = Store(url=str(tmp_path / "store"), own=True)
     drop = store.put(files, "first")
     victim = next(path for path in files if path.startswith("images/"))
-    (Path(store.url) / "drops/first" / victim).write_bytes(b"other")
-    with pytest.raises(DropError, match=victim):
-        store.fetch(drop, tmp_path / "staging")
+    manifest = tmp_path / "store/drops/first/manifest.json"
+    rotten = bytearray(files[victim].read_bytes())
+    rotten[100] ^= 1
+    (tmp_path / "store/drops/first" / victim).write_bytes(rotten)
+    manifest.write_bytes(manifest.read_bytes())  # as if the manifest were younger than the damage
+    with pytest.raises(DropError, match=f"{victim} is not what its manifest says"):
+        store.fetch(store.drop("first"), tmp_path / "staging")
     assert not (tmp_path / "staging" / f"first-{drop.version}").exists()
 
 
-def test_a_manifest_that_is_no_manifest_is_named(store: Store, files: dict[str, Path]) -> None:
-    store.put(files, "first")
-    (Path(store.url) / "drops/first/manifest.json").write_text(json.dumps([]))
+@pytest.mark.parametrize("text", ["[]", "{", '{"files": []}', '{"files": {"images/a.jpg": 1}}', "[" * 100_000])
+def test_a_manifest_that_is_no_manifest_is_named_and_blocks_its_own_drop_alone(
+    place: Place, files: dict[str, Path], tmp_path: Path, text: str
+) -> None:
+    place.store.put(files, "first")
+    place.store.put(files, "second")
+    place.write("first/manifest.json", text.encode())
+    assert place.store.look("second") == place.store.drop("second")
     with pytest.raises(DropError, match=r"drops/first/manifest\.json"):
-        store.drops()
+        place.store.fetch(place.settled("first"), tmp_path / "staging")
 
 
-def test_an_id_is_not_reused_for_other_content(store: Store, files: dict[str, Path], tmp_path: Path) -> None:
-    store.put(files, "first")
-    with pytest.raises(DropError, match="choose another id"):
-        store.put(drop_files(drop_folder(tmp_path / "other", 2, seed=9)), "first")
+def test_entries_beside_the_two_folders_arrive_as_names_alone(place: Place, tmp_path: Path) -> None:
+    place.write("by-hand/images/a.jpg", b"picture")
+    place.write("by-hand/labels.csv", b"a,b")
+    settled = place.store.model_copy(update={"settle_seconds": 0})
+    folder = settled.fetch(settled.drop("by-hand"), tmp_path / "staging")
+    assert (folder / "labels.csv").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "key", ["images/../../../outside.jpg", "images//a.jpg", "images/./a.jpg", f"images/{'n' * 300}"]
+)
+def test_keys_of_a_bucket_cannot_lead_out_of_the_drop(bucket: str, tmp_path: Path, key: str) -> None:
+    boto3.client("s3").put_object(Bucket=bucket.removeprefix("s3://"), Key=f"drops/x/{key}", Body=b"x")
+    store = Store(url=bucket, settle_seconds=0)
+    with pytest.raises(DropError, match="rename"):
+        store.fetch(store.drop("x"), tmp_path / "staging" / "deep" / "er")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_link_in_a_folder_is_landed_as_a_link(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.jpg"
+    secret.write_bytes(b"secret")
+    images = tmp_path / "store/drops/x/images"
+    images.mkdir(parents=True)
+    (images / "a.jpg").symlink_to(secret)
+    store = Store(url=str(tmp_path / "store"), settle_seconds=0)
+    assert (store.fetch(store.drop("x"), tmp_path / "staging") / "images/a.jpg").is_symlink()
+
+
+def test_folders_that_a_console_made_are_no_files(bucket: str) -> None:
+    client = boto3.client("s3")
+    for key in ("drops/", "drops/x/", "drops/x/images/", "drops/x/images/a.jpg"):
+        client.put_object(Bucket=bucket.removeprefix("s3://"), Key=key, Body=b"")
+    assert [(name, [entry.path for entry in found]) for name, found in Store(url=bucket).listings()] == [
+        ("x", ["images/a.jpg"])
+    ]
+
+
+# Outages
+
+
+def test_a_folder_that_is_not_there_is_an_outage(tmp_path: Path, files: dict[str, Path]) -> None:
+    store = Store(url=str(tmp_path / "unmounted"))
+    for ask in (lambda: list(store.names()), lambda: store.put(files), lambda: store.look("x")):
+        with pytest.raises(StoreError, match=r"unmounted.*WMS_STORE_URL"):
+            ask()
+    assert not (tmp_path / "unmounted").exists()
+
+
+def test_a_file_where_the_drops_should_be_is_an_outage(tmp_path: Path) -> None:
+    (tmp_path / "drops").write_text("x")
+    with pytest.raises(StoreError, match="WMS_STORE_URL"):
+        list(Store(url=str(tmp_path)).names())
+
+
+def outages(monkeypatch: pytest.MonkeyPatch, bucket: str) -> dict[str, Callable[[], str]]:
+    def elsewhere() -> str:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        return bucket
+
+    def nobody() -> str:
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        return bucket
+
+    return {"unreachable": elsewhere, "no credentials": nobody, "no bucket": lambda: f"{bucket}-gone"}
+
+
+@pytest.mark.parametrize(
+    ("outage", "said"),
+    [("unreachable", "connect"), ("no credentials", "credentials"), ("no bucket", "does not exist")],
+)
+def test_an_outage_of_a_bucket_is_named_and_over_when_it_is_over(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, files: dict[str, Path], outage: str, said: str
+) -> None:
+    from s3fs import S3FileSystem
+
+    drop = Store(url=bucket).put(files, "first")
+    with monkeypatch.context() as during:
+        url = outages(during, bucket)[outage]()
+        S3FileSystem.clear_instance_cache()
+        store = Store(url=url)
+        for ask in (lambda: list(store.names()), lambda: list(store.listings()), lambda: store.look("first")):
+            with pytest.raises(StoreError, match=rf"(?i){url}.*{said}.*WMS_STORE_URL"):
+                ask()
+        with pytest.raises(StoreError, match=url):
+            store.put(files, "second")
+    S3FileSystem.clear_instance_cache()
+    assert Store(url=bucket).drop("first") == drop
+    assert list(Store(url=bucket).names()) == ["first"]
+
+
+# A folder on somebody's machine
 
 
 def test_what_is_not_a_drop_is_refused_before_anything_is_copied(tmp_path: Path) -> None:
@@ -140,3 +368,11 @@ def test_what_is_not_a_drop_is_refused_before_anything_is_copied(tmp_path: Path)
 def test_a_limit_takes_whole_pairs_in_order_of_name(files: dict[str, Path]) -> None:
     limited = first_pairs(files, 2)
     assert {Path(path).stem for path in limited} == set(sorted({Path(path).stem for path in files})[:2])
+
+
+def test_a_manifest_lists_every_file_with_its_hash(files: dict[str, Path], tmp_path: Path) -> None:
+    store = Store(url=str(tmp_path / "store"), own=True)
+    store.put(files, "first")
+    manifest = json.loads((tmp_path / "store/drops/first/manifest.json").read_text())
+    assert set(manifest["files"]) == set(files)
+    assert all(len(row["sha256"]) == 64 for row in manifest["files"].values())

@@ -12,7 +12,7 @@ from wms.settings import Settings, load_settings
 from wms_ml.errors import DropError
 
 if TYPE_CHECKING:
-    from wms_resources.store import Drop
+    from wms_resources.readiness import Drop
 
 
 def drop(
@@ -41,29 +41,42 @@ def upload(settings: Settings, files: Mapping[str, Path], drop_id: str | None = 
 
 def validate(
     folder: Annotated[Path, typer.Argument(help="folder with images/ and masks/")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="write the report here as JSON")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the report here as JSON; - prints it")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="write the report here as a page")] = None,
+    markdown_file: Annotated[Path | None, typer.Option("--markdown", help="write a short table here")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="let warnings count as errors in the exit code")] = False,
+    aside: Annotated[bool, typer.Option("--quarantine", help="set bad pairs aside instead of refusing all")] = False,
 ) -> None:
-    """Check a folder before dropping it: exit 0 clean, 1 findings, 2 usage."""
+    """Check a folder before dropping it: exit 0 no errors, 1 errors, 2 usage."""
+    from rich.console import Console
+
     from wms.definitions import resources
+    from wms.report_files import refuse_unwritable, write
     from wms_ml.quality.check import Accepted, check_folder
+    from wms_ml.quality.listing import printable
+    from wms_ml.quality.markdown import markdown
     from wms_ml.quality.page import page
+    from wms_ml.quality.report import quarantine
+    from wms_ml.quality.terminal import show
     from wms_ml.reporting import bar, follow
     from wms_resources.manifests import pairs_at
 
+    refuse_unwritable({"--json": json_file, "--html": html_file, "--markdown": markdown_file})
     accepted = pairs_at(resources(load_settings()).data_repo)
     try:
         with bar(0, "inspect") as progress:
-            report = check_folder(folder, folder.name, Accepted.of(accepted), on_progress=follow(progress))
-    except DropError as error:
+            name = printable(folder.resolve().name)
+            report = check_folder(folder, name, Accepted.of(accepted), on_progress=follow(progress))
+        report = quarantine(report) if aside else report
+        show(report, Console(stderr=True))
+        if json_file:
+            write(json_file, report.to_json())
+        if html_file:
+            write(html_file, page(report, folder, accepted))
+        if markdown_file:
+            write(markdown_file, markdown(report))
+    except (DropError, OSError) as error:
         say(f"error: {error}")
         raise typer.Exit(2) from error
-    for finding in report.findings:
-        say(f"{finding.severity.value}  {', '.join(finding.files)}: {finding.message}. {finding.remedy}.")
-    say(f"{len(report.pairs)} pairs, {len(report.errors)} errors, {len(report.warnings)} warnings")
-    if json_file:
-        json_file.write_text(report.to_json())
-    if html_file:
-        html_file.write_text(page(report, folder))
-    if report.errors:
+    if not report.ok or (strict and report.warnings):
         raise typer.Exit(1)

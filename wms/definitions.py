@@ -54,7 +54,12 @@ def resources(settings: Settings) -> Resources:
     return Resources(
         io_manager=Handover(folder=str(home / "handover")),
         workspace=Workspace(home=str(home)),
-        store=Store(url=settings.store, settle_seconds=settings.settle_seconds),
+        store=Store(
+            url=settings.store,
+            settle_seconds=settings.settle_seconds,
+            reconcile_seconds=settings.reconcile_seconds,
+            own=not settings.store_url,
+        ),
         data_repo=DataRepo(
             path=str(home / "data-repo"), origin=str(home / "code-host" / "data.git"), remote=settings.remote
         ),

@@ -48,7 +48,7 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("git", git is not None, git or "not found: install git, the data repository needs it")
     yield _home(settings)
     yield _torch()
-    yield _asked("store", lambda: f"{len(_parts(settings).store.drops())} ready drops in {settings.store}")
+    yield _asked("store", lambda: f"{len(list(_parts(settings).store.names()))} drops in {settings.store}")
     yield _asked("data", lambda: _data(settings))
     yield _asked("production model", lambda: _production(settings))
     yield _asked("service", lambda: _service(settings))

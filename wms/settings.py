@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     model_name: str = Field("water-meter-segmentation", description="name in the model registry")
     experiment: str = Field("water-meters", description="MLflow experiment of the trainings")
     settle_seconds: int = Field(60, ge=1, description="a drop copied by hand is complete after so long without change")
+    reconcile_seconds: int = Field(300, ge=10, description="how often the sensor looks for late files in all drops")
 
     serve_host: str = Field("127.0.0.1", description="address the service listens on")
     serve_port: int = Field(0, ge=0, le=65535, description="its port; 0: the first free one from 8000 on, then kept")

@@ -1,6 +1,8 @@
 """From a drop to a data version: `raw_dataset`, its quality checks, `validated_dataset`."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -11,10 +13,11 @@ from wms_assets.display import thumbnails
 from wms_assets.failures import plain_failures
 from wms_assets.values import RawDataset, ValidatedDataset
 from wms_ml.dataset import MANIFEST
-from wms_ml.errors import DropError
+from wms_ml.errors import DropChangedError, StoreError
 from wms_ml.pairs import Pair, data_version, write_manifest
 from wms_ml.quality.check import Accepted, check_folder
-from wms_ml.quality.page import markdown, page
+from wms_ml.quality.markdown import markdown
+from wms_ml.quality.page import page
 from wms_ml.quality.report import Report, Severity
 from wms_ml.quality.rules import RULES
 from wms_ml.reporting import bar, follow
@@ -22,62 +25,84 @@ from wms_ml.split import counts
 from wms_resources.data_repo import DataRepo, DataVersion
 from wms_resources.manifests import pairs_at
 from wms_resources.orphans import claim_run
-from wms_resources.store import Drop, Store
+from wms_resources.readiness import Drop
+from wms_resources.store import Store
 from wms_resources.workspace import Workspace
 
 DROP_TAG: Final = "wms/drop"
 """Tag of a run: the drop it is for, with the version of its content."""
+LISTING_TAG: Final = "wms/listing"
+"""Tag of a run: the drop it is for, with what identifies its listing; spares the sensor from reading it again."""
+OUTAGE_TAG: Final = "wms/outage"
+"""Tag of a run that could not reach the store: its drop has not had its run yet."""
 
 
 class DropConfig(dg.Config):
     """Which drop to take."""
 
     drop: str = ""  # id of the drop; empty for the newest one
+    version: str = ""  # version of its content that is meant; empty for the one that is there
 
 
-@dg.asset(group_name="data", kinds={"s3", "pillow"}, owners=["team:ml"])
+@dg.asset(group_name="data", kinds={"s3", "pillow"}, owners=["team:ml"], output_required=False)
 def raw_dataset(
     context: dg.AssetExecutionContext,
     config: DropConfig,
     store: Store,
     data_repo: DataRepo,
     workspace: Workspace,
-) -> dg.MaterializeResult[RawDataset]:
+) -> Iterator[dg.MaterializeResult[RawDataset]]:
     """A drop of pictures and masks, landed unchanged and inspected pair by pair.
 
-    Every file is read once; what it is and what is wrong with it goes into the report that the checks read.
+    Every file is read once; what it is and what is wrong with it goes into the report that the checks read. A drop that
+    is another version by now is left to the run of that version: this one ends here, with nothing done.
     """
-    with plain_failures():
-        drop = store.drop(config.drop) if config.drop else _newest(store)
-        claim_run(context, {DROP_TAG: drop.key})
-        folder = store.fetch(drop, workspace.staging)
-        accepted = Accepted.of(pairs_at(data_repo))
-        with bar(0, "inspect") as progress:
-            report = check_folder(folder, drop.drop_id, accepted, on_progress=follow(progress))
-        reports = workspace.write_report(
-            drop.key, {"report.json": report.to_json(), "report.html": page(report, folder)}
-        )
-        good = [(pair.image, pair.mask) for pair in report.pairs if pair.name not in report.bad_names]
-        value = RawDataset(drop=drop.drop_id, folder=str(folder), report=str(reports / "report.json"))
-        return dg.MaterializeResult(
-            value=value,
-            metadata={
-                "drop": drop.drop_id,
-                "files": report.files,
-                "pairs": len(report.pairs),
-                "errors": len(report.errors),
-                "findings": dg.MetadataValue.md(markdown(report)),
-                "thumbnails": thumbnails(folder, good),
-                "report": dg.MetadataValue.path(reports / "report.html"),
-            },
-        )
+    with plain_failures(), _outage_noted(context):
+        try:
+            drop = store.drop(config.drop, config.version) if config.drop else store.newest()
+            claim_run(context, {DROP_TAG: drop.key, LISTING_TAG: f"{drop.drop_id}:{drop.listing}"})
+            folder = store.fetch(drop, workspace.staging)
+        except DropChangedError as error:
+            context.log.warning(str(error))
+            return
+        yield _inspected(drop, folder, data_repo, workspace)
 
 
-def _newest(store: Store) -> Drop:
-    drops = store.drops()
-    if not drops:
-        raise DropError(f"no drop in {store.url}/drops yet: `wms drop DIR`, with images/ and masks/ in DIR")
-    return drops[-1]
+@contextmanager
+def _outage_noted(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """A run that could not reach the store does not count as its drop's run: the sensor asks for another."""
+    try:
+        yield
+    except StoreError:
+        context.instance.add_run_tags(context.run_id, {OUTAGE_TAG: "store", LISTING_TAG: ""})
+        raise
+
+
+def _inspected(drop: Drop, folder: Path, data_repo: DataRepo, workspace: Workspace) -> dg.MaterializeResult[RawDataset]:
+    accepted = Accepted.of(pairs_at(data_repo))
+    with bar(0, "inspect") as progress:
+        report = check_folder(folder, drop.drop_id, accepted, on_progress=follow(progress))
+    reports = workspace.write_report(drop.key, {"report.json": report.to_json(), "report.html": page(report, folder)})
+    good = [(pair.image, pair.mask) for pair in report.pairs if pair.name not in report.bad_names]
+    return dg.MaterializeResult(
+        value=RawDataset(
+            drop=drop.drop_id,
+            dropped_at=drop.created,
+            dropped_by=drop.by,
+            folder=str(folder),
+            report=str(reports / "report.json"),
+        ),
+        metadata={
+            "drop": drop.drop_id,
+            "dropped": f"{drop.created} by {drop.by or 'somebody'}",
+            "files": report.files,
+            "pairs": len(report.pairs),
+            "errors": len(report.errors),
+            "findings": dg.MetadataValue.md(markdown(report)),
+            "thumbnails": thumbnails(folder, good),
+            "report": dg.MetadataValue.path(reports / "report.html"),
+        },
+    )
 
 
 @dg.multi_asset_check(
@@ -112,7 +137,10 @@ def validated_dataset(
     with plain_failures():
         existing = pairs_at(data_repo)
         report = Report.from_json(Path(raw_dataset.report).read_text())
-        new = report.manifest_rows(raw_dataset.drop, Accepted.of(existing))
+        new = [
+            replace(row, dropped_at=raw_dataset.dropped_at, dropped_by=raw_dataset.dropped_by)
+            for row in report.manifest_rows(raw_dataset.drop, Accepted.of(existing))
+        ]
         current = _proposed(raw_dataset, new, data_repo)
         pairs = pairs_at(data_repo, current.commit)
         version = data_version(pairs)

@@ -8,11 +8,15 @@ class RawDataset(BaseModel, frozen=True):
 
     Attributes:
         drop: the drop's id.
+        dropped_at: when it was complete, ISO 8601 in UTC.
+        dropped_by: who dropped it; empty when nobody can tell.
         folder: the unchanging local copy of the drop.
         report: the QA report's file, JSON.
     """
 
     drop: str
+    dropped_at: str
+    dropped_by: str
     folder: str
     report: str
 

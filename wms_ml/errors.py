@@ -5,6 +5,7 @@
   * PictureError           a picture or mask cannot be used
   * DropError              a drop is missing, empty, incomplete or changed underneath us
     * EmptyDropError
+    * DropChangedError
   * DataError              the data set cannot be used: too small, damaged, other than its manifest says
   * DataRepoError          git or DVC refused
   * TrainingError          the training program failed
@@ -45,6 +46,10 @@ class DropError(WmsError):
 
 class EmptyDropError(DropError):
     """A drop holds no picture at all."""
+
+
+class DropChangedError(DropError):
+    """A drop is no longer the version that was asked for; the newer one has, or will have, a run of its own."""
 
 
 class DataError(WmsError):

@@ -1,239 +1,171 @@
-"""The object store where people leave drops: a folder on a laptop, S3 in the cloud, one code path (fsspec).
+"""The object store where people leave drops: a folder on a laptop, S3 in the cloud, one code path.
 
-A drop is `drops/<id>/{images,masks}/`. `wms drop` writes `manifest.json` last: its presence says that
-everything before it is there. A drop that people copied by hand has none; it is ready when nothing in it has
-changed for a settle time.
+A drop is `drops/<id>/{images,masks}/`. It belongs to the people: the platform only reads it, and writes what `wms drop`
+sends: `uploads/<version>` (which drop holds this content), the files, and `manifest.json` last.
 """
 
-import getpass
 import hashlib
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import dagster as dg
 
-from wms_ml.errors import DropError, StoreError
-from wms_ml.files import sha256_of, whole_folder
-from wms_resources.drop_folder import FOLDERS
-
-MANIFEST: Final = "manifest.json"
-UPLOADING: Final = "_UPLOADING"
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """A ready drop.
-
-    Attributes:
-        drop_id: its folder's name.
-        version: 12 hex digits over its listing; other content is another version.
-    """
-
-    drop_id: str
-    version: str
-
-    @property
-    def key(self) -> str:
-        """What makes a run for this drop unique."""
-        return f"{self.drop_id}:{self.version}"
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: str
-    size: int
-    changed: datetime
+from wms_ml.errors import DropChangedError, DropError, StoreError
+from wms_ml.files import whole_folder
+from wms_resources.landing import lay_out, verify
+from wms_resources.objects import Entry, Objects, open_objects
+from wms_resources.readiness import DROPS, MANIFEST, Drop, Manifest, NotReady, judge, listing_of
+from wms_resources.uploading import Upload
 
 
 class Store(dg.ConfigurableResource):
-    """Drops in an object store.
+    """Drops in an object store. Every method raises StoreError when the store does not answer.
 
     Attributes:
         url: a folder, or `s3://bucket/prefix`.
         settle_seconds: a drop without a manifest is ready after so long without change.
+        reconcile_seconds: how often everything is looked through for what came late.
+        own: the folder is the set-up's own and made when missing; otherwise a missing one is an outage.
     """
 
     url: str
     settle_seconds: int = 60
+    reconcile_seconds: int = 300
+    own: bool = False
 
-    def drops(self) -> list[Drop]:
-        """Every ready drop, by id.
+    def names(self, after: str = "", before: str = "") -> Iterator[str]:
+        """Ids of the drops between two ids (left out themselves), ready or not, in order; reads no drop."""
+        return (name for name in self._objects.folders(DROPS, after, before) if not name.startswith("."))
 
-        Raises:
-            StoreError: the store cannot be listed.
-        """
-        system, root = self._open()
-        with self._reaching("list the drops"):
-            if not system.exists(f"{root}/drops"):
-                return []
-            entries = system.ls(f"{root}/drops", detail=True)
-            if any(entry["name"] == f"{root}/drops" for entry in entries):
-                raise NotADirectoryError(f"{root}/drops is a file")
-        names = sorted(Path(entry["name"]).name for entry in entries if entry["type"] == "directory")
-        found = (self._ready(name) for name in names if not name.startswith("."))
-        return [drop for drop in found if drop]
+    def listings(self, after: str = "") -> Iterator[tuple[str, list[Entry]]]:
+        """Every drop from behind `after` on with all its entries, in order; files beside the drops have no id."""
+        entries = self._objects.entries(DROPS, after)
+        for name, found in groupby(entries, key=lambda entry: entry.path.rpartition("/")[0].partition("/")[0]):
+            if name.startswith("."):
+                continue
+            inside = f"{name}/" if name else ""
+            yield name, [_renamed(entry, entry.path.removeprefix(inside)) for entry in found]
 
-    def drop(self, drop_id: str) -> Drop:
-        """The drop of this id.
+    def look(self, drop_id: str, entries: Sequence[Entry] | None = None) -> Drop | NotReady:
+        """Whether this drop is ready, and as which version; `entries` spare listing it again."""
+        if entries is None:
+            entries = self._entries(drop_id)
+        manifest = self._manifest(drop_id, entries)
+        settle = timedelta(seconds=self.settle_seconds)
+        return judge(
+            drop_id,
+            entries if manifest else [entry for entry in entries if entry.path != MANIFEST],
+            manifest,
+            datetime.now(UTC),
+            settle,
+            lambda path: self._sha256(drop_id, path),
+        )
+
+    def drop(self, drop_id: str, version: str = "") -> Drop:
+        """The drop of this id, in this version if one is named.
 
         Raises:
             DropError: there is none, or it is still being copied.
+            DropChangedError: it is another version by now.
         """
-        ready = self._ready(drop_id)
-        if ready is None:
-            known = ", ".join(drop.drop_id for drop in self.drops()[-3:]) or "none"
-            raise DropError(
-                f"no ready drop '{drop_id}' in {self.url}/drops: it is missing or still being copied "
-                f"(latest ready: {known})"
-            )
-        return ready
+        found = self.look(drop_id)
+        if version and (isinstance(found, NotReady) or found.version != version):
+            raise _changed(drop_id, version, found)
+        if isinstance(found, NotReady):
+            known = ", ".join(list(self.names())[-3:]) or "none"
+            raise DropError(f"drop '{drop_id}' in {self.url}/{DROPS} is not ready: {found.reason} (there are: {known})")
+        return found
+
+    def newest(self) -> Drop:
+        """The ready drop that changed last.
+
+        Raises:
+            DropError: there is none.
+        """
+        changed = {name: max(entry.changed for entry in found) for name, found in self.listings() if name}
+        for name in sorted(changed, key=lambda each: changed[each], reverse=True):
+            found = self.look(name)
+            if isinstance(found, Drop):
+                return found
+        raise DropError(f"no ready drop in {self.url}/{DROPS} yet: `wms drop DIR`, with images/ and masks/ in DIR")
 
     def put(
         self, files: Mapping[str, Path], drop_id: str | None = None, on_file: Callable[[], Any] | None = None
     ) -> Drop:
         """Copy files (by their path in the drop, see `drop_files`) into the store as one drop, its manifest last.
 
-        The same content dropped again is the same drop. `on_file` is called after each file.
+        The same content dropped again is the same drop, and an upload that broke off goes on. `on_file` is called
+        after each file.
 
         Raises:
             DropError: a drop of that id is there with other content.
-            StoreError: the store cannot be written.
         """
-        listing = {name: {"sha256": sha256_of(path), "size": path.stat().st_size} for name, path in files.items()}
-        version = _version(listing)
-        existing = next((drop for drop in self.drops() if drop.version == version), None)
-        if existing and drop_id in (None, existing.drop_id):
-            return existing
-        name = self._name(version, drop_id)
-        system, root = self._open()
-        target = f"{root}/drops/{name}"
-        system.makedirs(target, exist_ok=True)
-        system.pipe_file(f"{target}/{UPLOADING}", version.encode())
-        for relative, path in files.items():
-            system.makedirs(f"{target}/{Path(relative).parent}", exist_ok=True)
-            system.put_file(str(path), f"{target}/{relative}")
-            if on_file:
-                on_file()
-        manifest = {
-            "format": 1,
-            "drop": name,
-            "created": datetime.now(UTC).isoformat(),
-            "by": getpass.getuser(),
-            "files": listing,
-        }
-        system.pipe_file(f"{target}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
-        system.rm_file(f"{target}/{UPLOADING}")
-        return Drop(name, version)
+        return self.drop(Upload(self._objects, self.look).send(files, drop_id, on_file))
 
     def fetch(self, drop: Drop, staging: Path) -> Path:
         """An unchanging local copy of a drop, at `staging/<id>-<version>`; there whole or not at all.
 
+        Of entries beside images/ and masks/ only the names are kept: nothing reads them.
+
         Raises:
-            DropError: a file is missing or is not what the drop's manifest says.
+            DropChangedError: the drop is another version by now.
+            DropError: a file is missing, is not what the drop's manifest says, or has a path that cannot be kept.
         """
         target = staging / f"{drop.drop_id}-{drop.version}"
         if target.exists():
             return target
-        system, root = self._open()
-        source = f"{root}/drops/{drop.drop_id}"
-        manifest = self._manifest(drop.drop_id)
+        entries = self._same(drop)
         with whole_folder(target) as part:
-            for folder in FOLDERS:
-                (part / folder).mkdir()
-            for file in self._listing(drop.drop_id):
-                relative = Path(file.path).relative_to(Path(source)).as_posix()
-                if relative.split("/")[0] in FOLDERS:
-                    (part / relative).parent.mkdir(parents=True, exist_ok=True)
-                    system.get_file(file.path, str(part / relative))
-            _verify(drop, manifest, part)
+            wanted = lay_out(drop.drop_id, entries, part)
+            try:
+                self._objects.download({f"{DROPS}/{drop.drop_id}/{path}": place for path, place in wanted.items()})
+            except StoreError:
+                self._same(drop)  # a file that vanished is another version, no outage
+                raise
+            self._same(drop)
+            manifest = self._manifest(drop.drop_id, entries)
+            if manifest:
+                verify(drop.drop_id, entries, manifest, part)
         return target
 
-    def _name(self, version: str, asked: str | None) -> str:
-        """Where to upload to: the id asked for, the one that an upload of the same content broke off at, or now."""
-        system, root = self._open()
-        if asked is not None:
-            if not re.fullmatch(r"\w[\w-]*(\.[\w-]+)*", asked, re.ASCII):
-                raise DropError(f"'{asked}' cannot name a drop: use letters, digits, '-', '_' and single dots")
-            taken = system.exists(f"{root}/drops/{asked}")
-            if taken and not system.exists(f"{root}/drops/{asked}/{UPLOADING}"):
-                raise DropError(f"drop '{asked}' is there already with other content: choose another id")
-            return asked
-        for marker in system.glob(f"{root}/drops/*/{UPLOADING}"):
-            if system.cat_file(marker) == version.encode():
-                return Path(marker).parent.name
-        moment = datetime.now(UTC)
-        while system.exists(f"{root}/drops/{moment:%Y%m%d-%H%M%S}"):
-            moment += timedelta(seconds=1)
-        return f"{moment:%Y%m%d-%H%M%S}"
+    @property
+    def _objects(self) -> Objects:
+        if self.own:
+            Path(self.url).mkdir(parents=True, exist_ok=True)
+        return open_objects(self.url)
 
-    def _open(self) -> tuple[Any, str]:
-        from fsspec.core import url_to_fs
+    def _entries(self, drop_id: str) -> list[Entry]:
+        return list(self._objects.entries(f"{DROPS}/{drop_id}"))
 
-        system, root = url_to_fs(self.url)
-        return system, str(root)
-
-    @contextmanager
-    def _reaching(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(f"cannot {what} in {self.url}: {error}. Check WMS_STORE_URL and its access") from error
-
-    def _listing(self, drop_id: str) -> list[_File]:
-        system, root = self._open()
-        with self._reaching(f"list drop {drop_id}"):
-            found = system.find(f"{root}/drops/{drop_id}", detail=True)
-        return [_File(name, int(entry["size"]), _changed(entry)) for name, entry in sorted(found.items())]
-
-    def _manifest(self, drop_id: str) -> dict[str, Any] | None:
-        system, root = self._open()
-        path = f"{root}/drops/{drop_id}/{MANIFEST}"
-        with self._reaching(f"read the manifest of drop {drop_id}"):
-            if not system.exists(path):
-                return None
-            content = system.cat_file(path)
-        try:
-            manifest = json.loads(content)
-        except ValueError as error:
-            raise DropError(f"drops/{drop_id}/{MANIFEST} is not JSON ({error}): drop the folder again") from error
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-            raise DropError(f"drops/{drop_id}/{MANIFEST} has no list of files: drop the folder again")
-        return manifest
-
-    def _ready(self, drop_id: str) -> Drop | None:
-        manifest = self._manifest(drop_id)
-        if manifest is not None:
-            return Drop(drop_id, _version(manifest["files"]))
-        files = self._listing(drop_id)
-        if not files or any(Path(file.path).name == UPLOADING for file in files):
+    def _manifest(self, drop_id: str, entries: Sequence[Entry]) -> Manifest | None:
+        if not any(entry.path == MANIFEST for entry in entries):
             return None
-        if (datetime.now(UTC) - max(file.changed for file in files)).total_seconds() < self.settle_seconds:
-            return None
-        return Drop(drop_id, _version({file.path: [file.size, file.changed.isoformat()] for file in files}))
+        content = self._objects.read(f"{DROPS}/{drop_id}/{MANIFEST}")
+        return None if content is None else Manifest.parse(content)
+
+    def _same(self, drop: Drop) -> list[Entry]:
+        """The drop's entries, as long as they are those of this version."""
+        entries = self._entries(drop.drop_id)
+        if drop.listing != listing_of(entries):
+            found = self.look(drop.drop_id, entries)
+            if not isinstance(found, Drop) or found.version != drop.version:
+                raise _changed(drop.drop_id, drop.version, found)
+        return entries
+
+    def _sha256(self, drop_id: str, path: str) -> str:
+        content = self._objects.read(f"{DROPS}/{drop_id}/{path}")
+        return hashlib.sha256(content or b"").hexdigest()
 
 
-def _verify(drop: Drop, manifest: dict[str, Any] | None, folder: Path) -> None:
-    if manifest is None:
-        return
-    for relative, expected in manifest["files"].items():
-        path = folder / relative
-        if not path.is_file():
-            raise DropError(f"drop {drop.drop_id}: {relative} is in its manifest but missing: drop the folder again")
-        if sha256_of(path) != expected["sha256"]:
-            raise DropError(f"drop {drop.drop_id}: {relative} is not what its manifest says: drop the folder again")
+def _changed(drop_id: str, version: str, found: Drop | NotReady) -> DropChangedError:
+    now = found.version if isinstance(found, Drop) else found.reason
+    return DropChangedError(
+        f"drop {drop_id} is not version {version} any more (now: {now}): the newer version gets a run of its own"
+    )
 
 
-def _changed(entry: dict[str, Any]) -> datetime:
-    """Time of last change, as local folders (seconds) and S3 (datetime) say it."""
-    value = entry.get("LastModified", entry.get("mtime"))
-    return value if isinstance(value, datetime) else datetime.fromtimestamp(float(value or 0), UTC)
-
-
-def _version(listing: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(listing, sort_keys=True).encode()).hexdigest()[:12]
+def _renamed(entry: Entry, path: str) -> Entry:
+    return Entry(path, entry.size, entry.changed, entry.tag, entry.link)
