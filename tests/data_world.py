@@ -47,6 +47,12 @@ class World:
         return dict(line.split() for line in listing.splitlines())
 
 
+def manifests(repo: DataRepo, rev: str = "main") -> dict[str, bytes]:
+    """Drop id to the bytes of its manifest."""
+    ids = repo.manifest_ids(rev)
+    return dict(zip(ids, repo.manifests(ids.values()), strict=True))
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Relative path to bytes of every file below a folder."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

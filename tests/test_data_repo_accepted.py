@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data_world import World, contents, expected
+from tests.data_world import World, contents, expected, manifests
 from wms_ml.errors import DataRepoError
 from wms_resources.data_repo import DataVersion
 
@@ -41,7 +41,7 @@ def test_a_version_that_main_outran_must_be_proposed_again(world: World, tmp_pat
     repo.accept(repo.propose(*one))
     with pytest.raises(DataRepoError, match="propose again"):
         repo.accept(stale)
-    assert set(repo.manifests()) == {"one"}
+    assert set(manifests(repo)) == {"one"}
     accepted = repo.accept(repo.propose(*two))
     assert contents(repo.materialize(accepted, tmp_path / "data")) == expected(one, two)
 
@@ -57,7 +57,7 @@ def test_a_version_that_git_does_not_know_is_not_accepted(world: World, change: 
 
 def test_manifests_of_a_branch_that_does_not_exist_are_an_error(world: World) -> None:
     with pytest.raises(DataRepoError, match="no branch or commit data/none"):
-        world.clone().manifests("data/none")
+        world.clone().manifest_ids("data/none")
 
 
 def test_manifests_are_read_byte_for_byte(world: World) -> None:
@@ -68,7 +68,7 @@ def test_manifests_are_read_byte_for_byte(world: World) -> None:
     empty = world.drop("2026.two", "b")
     empty[2].write_bytes(b"")
     accepted = repo.accept(repo.propose(*empty))
-    assert repo.manifests(accepted.commit) == {"one": bytes(range(256)) + b"\n\n", "2026.two": b""}
+    assert manifests(repo, accepted.commit) == {"one": bytes(range(256)) + b"\n\n", "2026.two": b""}
 
 
 def test_a_materialized_version_is_linked_to_the_cache_and_read_only(world: World, tmp_path: Path) -> None:

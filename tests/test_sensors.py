@@ -183,7 +183,7 @@ def test_a_run_that_could_not_reach_the_store_is_asked_for_again(daemon: Daemon,
     for attempt in range(sensor._ATTEMPTS):
         assert (daemon.tick() if attempt == 0 else daemon.sweep()) == ["20260101-000000"]
         (run,) = daemon.instance.get_runs(limit=1)
-        daemon.instance.add_run_tags(run.run_id, {OUTAGE_TAG: "store", LISTING_TAG: ""})
+        daemon.instance.add_run_tags(run.run_id, {OUTAGE_TAG: run.tags[LISTING_TAG]})
     assert daemon.sweep() == []
 
 

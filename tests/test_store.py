@@ -107,7 +107,7 @@ def test_a_drop_cut_off_while_copying_is_not_ready_and_can_be_sent_again(store: 
     cut = store.look("first")
     assert isinstance(cut, NotReady)
     assert "wms drop" in cut.reason
-    with pytest.raises(DropError, match="not ready"):
+    with pytest.raises(DropError, match="no ready drop"):
         store.drop("first")
     assert store.put(files, "first") == store.look("first")
 

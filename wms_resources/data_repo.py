@@ -7,7 +7,7 @@ that calling again would not cure. What people see is a plain DVC repository: `g
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,7 +97,8 @@ class DataRepo(dg.ConfigurableResource):
             old = _folders(git, main) if main else {}
             with self._content() as content:
                 new = {name: content.extend(old.get(name), _inside(name, files)) for name in FOLDERS}
-                content.push(folder.md5 for folder in new.values())
+                for name, folder in new.items():
+                    content.push(folder.md5, known=old[name].md5 if name in old else None)
             changed |= {f"{name}.dvc": new[name].dump(name) for name in FOLDERS if new[name] != old.get(name)}
             commit = _commit(git, main, branch, changed)
             if commit != git.resolve(branch):
@@ -127,8 +128,8 @@ class DataRepo(dg.ConfigurableResource):
                 raise DataRepoError(_moved(version)) from error
         return replace(version, branch="main")
 
-    def manifests(self, rev: str = "main") -> dict[str, bytes]:
-        """Drop id to the Parquet bytes of its manifest, at a branch or commit of `origin`.
+    def manifest_ids(self, rev: str = "main") -> dict[str, str]:
+        """Drop id to git's id of its manifest, at a branch or commit of `origin`.
 
         Empty as long as there is no `main`; any other `rev` that does not exist is a DataRepoError.
         """
@@ -139,8 +140,13 @@ class DataRepo(dg.ConfigurableResource):
                 return {}
             raise DataRepoError(f"{self.origin} has no branch or commit {rev}: look at `git ls-remote`.")
         found = git.files(commit, "manifest/")
-        ids = [path.removeprefix("manifest/").removesuffix(".parquet") for path in found]
-        return dict(zip(ids, git.contents(found.values()), strict=True))
+        return {
+            path.removeprefix("manifest/").removesuffix(".parquet"): entry.split()[2] for path, entry in found.items()
+        }
+
+    def manifests(self, ids: Iterable[str]) -> list[bytes]:
+        """The Parquet bytes of manifests, by git's ids as `manifest_ids` gave them, in that order."""
+        return Git(self._folder / "git").contents(f"100644 blob {each}" for each in ids)
 
     def materialize(self, version: DataVersion, folder: Path) -> Path:
         """Make `folder` hold `images/` and `masks/` of a version, unless it exists already; returns it.

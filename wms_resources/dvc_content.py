@@ -5,12 +5,13 @@ old listing (DVC's `.dir` object) and the new files alone; the outcome is byte f
 """
 
 import hashlib
+import json
 import logging
 import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,11 +70,9 @@ class Content:
 
     def listing(self, folder: str) -> dict[str, str]:
         """The listing with the id `<md5>.dir`, fetched when the cache lacks it."""
-        from dvc_data.hashfile.tree import Tree
-
         self._fetch({folder})
-        tree = Tree.load(self.repo.cache.local, _hash(folder))
-        return {"/".join(key): str(found.value) for key, _, found in tree if found}
+        rows = json.loads(read(Path(self.repo.cache.local.oid_to_path(folder))))
+        return {row["relpath"]: row["md5"] for row in rows}
 
     def extend(self, old: Folder | None, files: Mapping[str, Path]) -> Folder:
         """Store a folder that holds what `old` does and `files` (name to local file); reads only what is new.
@@ -97,15 +96,22 @@ class Content:
         md5 = self._add_listing(listing | md5s)
         return Folder(md5, None if before is None else before + added, len(listing) + len(new))
 
-    def push(self, folders: Iterable[str]) -> None:
-        """Bring folders to the remote, listings last: who finds a listing there finds its files too."""
+    def push(self, folder: str, known: str | None) -> None:
+        """Bring a folder to the remote, its listing last: who finds a listing there finds its files too.
+
+        The files of the folder `known` are not looked for when its listing is there, which is DVC's own rule.
+        """
         remote = self.repo.cloud.get_remote_odb()
-        for folder in folders:
-            remote.oids_exist([folder])  # drops the empty listing that a killed push can leave in a folder
-            wanted = {folder, *self.listing(folder).values()}
-            self.repo.cloud.push({_hash(md5) for md5 in wanted}, odb=remote)
-            if not remote.exists(folder):
-                raise DataRepoError(f"DVC could not push everything to {remote.path}.{self._said()}")
+        # asking also drops the empty listing that a killed push can leave in a folder
+        listings = set(remote.oids_exist([folder, known or folder]))
+        there = set(self.listing(known).values()) if known and known in listings else set()
+        files = set(self.listing(folder).values()) - there
+        self.repo.cloud.push({_hash(md5) for md5 in files}, odb=remote)
+        if files.difference(remote.oids_exist(files)):
+            raise DataRepoError(f"DVC could not push everything to {remote.path}.{self._said()}")
+        if folder not in listings:
+            cache = self.repo.cache.local
+            remote.add(cache.oid_to_path(folder), cache.fs, folder)
 
     def export(self, folder: str, target: Path) -> None:
         """Fill the new folder `target` with the files of `folder`: hard links to the cache, or copies."""
@@ -128,12 +134,8 @@ class Content:
         return sum(Path(cache.oid_to_path(md5)).stat().st_size for md5 in files.values())
 
     def _add_listing(self, listing: Mapping[str, str]) -> str:
-        from dvc_data.hashfile.tree import Tree
-
-        tree = Tree()
-        for name, md5 in listing.items():
-            tree.add(tuple(name.split("/")), None, _hash(md5))
-        content = tree.as_bytes()
+        rows = [{"md5": md5, "relpath": name} for name, md5 in listing.items()]
+        content = json.dumps(sorted(rows, key=lambda row: row["relpath"])).encode()
         folder = f"{_md5(content)}.dir"
         cache = self.repo.cache.local
         cache.add_bytes(folder, content)

@@ -76,7 +76,7 @@ class Store(dg.ConfigurableResource):
             raise _changed(drop_id, version, found)
         if isinstance(found, NotReady):
             known = ", ".join(list(self.names())[-3:]) or "none"
-            raise DropError(f"drop '{drop_id}' in {self.url}/{DROPS} is not ready: {found.reason} (there are: {known})")
+            raise DropError(f"no ready drop '{drop_id}' in {self.url}/{DROPS}: {found.reason} (there are: {known})")
         return found
 
     def newest(self) -> Drop:

@@ -128,16 +128,18 @@ class _Tick:
 
     def _request(self, drop: Drop) -> None:
         runs = self._instance.get_runs(dg.RunsFilter(tags={DROP_TAG: drop.key}))
-        lost = [run for run in runs if OUTAGE_TAG in run.tags]
-        if len(runs) > len(lost) or len(lost) >= _ATTEMPTS:
+        lost = sum(OUTAGE_TAG in run.tags for run in runs)
+        newest = {run.root_run_id or run.run_id: run for run in reversed(runs)}  # of a run and its retries, the last
+        if any(OUTAGE_TAG not in run.tags for run in newest.values()) or lost >= _ATTEMPTS:
             return
         config = {"drop": drop.drop_id, "version": drop.version}
         self.requests[drop.key] = dg.RunRequest(
-            run_key=f"{drop.key}:{len(lost)}" if lost else drop.key,
+            run_key=f"{drop.key}:{lost}" if lost else drop.key,
             run_config={"ops": {"raw_dataset": {"config": config}}},
             tags={DROP_TAG: drop.key, LISTING_TAG: f"{drop.drop_id}:{drop.listing}"},
         )
 
     def _known_listings(self) -> set[str]:
-        found = self._instance.get_run_tags(tag_keys=[LISTING_TAG])
-        return {value for _, values in found for value in values}
+        """Listings of drops that had their run; one that was lost in an outage is looked at again."""
+        found = dict(self._instance.get_run_tags(tag_keys=[LISTING_TAG, OUTAGE_TAG]))
+        return found.get(LISTING_TAG, set()) - found.get(OUTAGE_TAG, set())
