@@ -32,6 +32,7 @@ def pair(name: str, image: str | None = None, mask: str = "f" * 64, drop: str = 
         grey_share=0.0,
         mask_peak=255,
         pieces=1,
+        measured="1-48",
         drop=drop,
         split=side(digest),
     )

@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from wms_ml.arrays import ORIENTATION_TAG
-from wms_ml.quality.check import Accepted, check_folder
+from wms_ml.catalogue import Accepted
+from wms_ml.quality.check import check_folder
 from wms_ml.quality.report import Report
 
-SIZE = (90, 120)
+SIZE = (240, 320)
 WINDOW = (20, 30, 69, 49)
 """The marked rectangle, rims included: 50 x 20 = 1,000 pixels."""
 
@@ -28,6 +29,13 @@ def mask(box: tuple[int, int, int, int] = WINDOW, value: int = 255, size: tuple[
     drawn = Image.new("L", size)
     ImageDraw.Draw(drawn).rectangle(box, fill=value)
     return drawn
+
+
+def window(seed: int) -> Image.Image:
+    """A mask like `mask()`, in a place of its own for each seed: nobody draws the same twice."""
+    left, top, right, bottom = WINDOW
+    across, down = seed % 150, seed // 150
+    return mask((left + across, top + down, right + across, bottom + down))
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -71,10 +79,10 @@ class Folder:
 
     def pair(self, name: str, seed: int) -> None:
         self.put(f"images/{name}.jpg", encoded(photo(seed), "JPEG"))
-        self.put(f"masks/{name}.png", mask())
+        self.put(f"masks/{name}.png", window(seed))
 
     def check(self, accepted: Accepted | None = None, **options: object) -> Report:
-        return check_folder(self.path, "a-drop", accepted or Accepted(), **options)
+        return check_folder(self.path, "a-drop", Accepted() if accepted is None else accepted, **options)
 
 
 def link(drop: Folder) -> None:
@@ -98,7 +106,7 @@ def removing(path: str) -> Callable[[Folder], None]:
 
 def again(drop: Folder) -> None:
     drop.put("images/z.jpg", (drop.path / "images/a.jpg").read_bytes())
-    drop.put("masks/z.png", mask())
+    drop.put("masks/z.png", window(7))
 
 
 def heic_image(drop: Folder) -> None:
@@ -108,3 +116,43 @@ def heic_image(drop: Folder) -> None:
 
 SOFT = mask().filter(ImageFilter.GaussianBlur(8))
 JPEG = encoded(photo(9), "JPEG")
+
+
+def both(*makes: Callable[[Folder], None]) -> Callable[[Folder], None]:
+    """One after the other."""
+
+    def make(drop: Folder) -> None:
+        for each in makes:
+            each(drop)
+
+    return make
+
+
+def making(path: str) -> Callable[[Folder], None]:
+    return lambda drop: (drop.path / path).mkdir()
+
+
+def without_mask(name: str) -> Callable[[Folder], None]:
+    """One more mask, and no image for it."""
+    return putting(f"masks/{name}", mask((9, 9, 58, 28)))
+
+
+def tinted(colour: tuple[int, int, int]) -> Image.Image:
+    """A mask with a palette, as annotation tools export classes: 1 inside, shown in `colour`."""
+    drawn = mask(value=1)
+    classes = Image.fromarray(np.asarray(drawn)).convert("P")
+    classes.putdata(list(drawn.getdata()))
+    classes.putpalette([0, 0, 0, *colour])
+    return classes
+
+
+def frames(kind: str) -> bytes:
+    """A picture of two frames, the second a black one."""
+    return encoded(photo(9), kind, save_all=True, append_images=[Image.new("RGB", SIZE)])
+
+
+def outlined(picture: Image.Image) -> Image.Image:
+    """The picture with the window drawn onto it, as tools export it for people."""
+    drawn = picture.copy()
+    ImageDraw.Draw(drawn).rectangle(WINDOW, outline=(255, 0, 0), width=3)
+    return drawn

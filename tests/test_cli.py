@@ -22,7 +22,7 @@ def platform(tmp_path: Path) -> Platform:
         (["drop", "tests"], {}, "needs a folder images/"),
         (["serve"], {}, "is in production yet"),
         (["run", "deploy_current"], {}, "is in production yet"),
-        (["run", "drop_to_deployment"], {}, "no drop in"),
+        (["run", "drop_to_deployment"], {}, "no ready drop in"),
         (["run", "drop_to_deployment", "--drop", "nope"], {}, "no ready drop 'nope'"),
         (["run", "train_and_gate"], {}, "validated_dataset has not been materialized yet"),
         (["evaluate", "/nowhere"], {}, "/nowhere is no data set"),
@@ -55,7 +55,7 @@ def test_an_empty_drop_is_refused_before_anything_is_copied(platform: Platform, 
 def test_validate_exits_0_for_a_clean_folder_and_writes_its_report(platform: Platform, tmp_path: Path) -> None:
     folder = drop_folder(tmp_path / "mine", 3)
     platform.wms("validate", str(folder), "--json", str(tmp_path / "report.json"), "--html", str(tmp_path / "r.html"))
-    assert json.loads((tmp_path / "report.json").read_text())["findings"] == []
+    assert json.loads((tmp_path / "report.json").read_text())["summary"]["errors"] == 0
     assert "<html" in (tmp_path / "r.html").read_text()
 
 

@@ -52,31 +52,27 @@ def validate(
 
     from wms.definitions import resources
     from wms.report_files import refuse_unwritable, write
-    from wms_ml.quality.check import Accepted, check_folder
     from wms_ml.quality.listing import printable
     from wms_ml.quality.markdown import markdown
     from wms_ml.quality.page import page
     from wms_ml.quality.report import quarantine
     from wms_ml.quality.terminal import show
     from wms_ml.reporting import bar, follow
-    from wms_resources.manifests import pairs_at
 
     refuse_unwritable({"--json": json_file, "--html": html_file, "--markdown": markdown_file})
-    accepted = pairs_at(resources(load_settings()).data_repo)
+    parts = resources(load_settings())
+    accepted = parts.inspector.accepted(parts.data_repo)
     try:
         with bar(0, "inspect") as progress:
             name = printable(folder.resolve().name)
-            report = check_folder(folder, name, Accepted.of(accepted), on_progress=follow(progress))
-        report = quarantine(report) if aside else report
-        show(report, Console(stderr=True))
-        if json_file:
-            write(json_file, report.to_json())
-        if html_file:
-            write(html_file, page(report, folder, accepted))
-        if markdown_file:
-            write(markdown_file, markdown(report))
-    except (DropError, OSError) as error:
+            report = parts.inspector.inspect(folder, name, accepted, on_progress=follow(progress))
+    except DropError as error:
         say(f"error: {error}")
         raise typer.Exit(2) from error
+    report = quarantine(report) if aside else report
+    show(report, Console(stderr=True))
+    write(json_file, report.to_json)
+    write(html_file, lambda: page(report, folder, accepted.profile()))
+    write(markdown_file, lambda: markdown(report))
     if not report.ok or (strict and report.warnings):
         raise typer.Exit(1)

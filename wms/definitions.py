@@ -15,8 +15,10 @@ from wms_ml.errors import SettingsError
 from wms_resources.compute import LocalCompute
 from wms_resources.data_repo import DataRepo
 from wms_resources.handover import Handover
+from wms_resources.inspector import Inspector
 from wms_resources.local_service import LocalService
 from wms_resources.promotion import Promoter
+from wms_resources.quarantine import Quarantine
 from wms_resources.registry import Registry
 from wms_resources.releases import Releases
 from wms_resources.store import Store
@@ -34,6 +36,8 @@ class Resources:
     io_manager: Handover
     workspace: Workspace
     store: Store
+    inspector: Inspector
+    quarantine: Quarantine
     data_repo: DataRepo
     tracking: Tracking
     registry: Registry
@@ -60,6 +64,15 @@ def resources(settings: Settings) -> Resources:
             reconcile_seconds=settings.reconcile_seconds,
             own=not settings.store_url,
         ),
+        inspector=Inspector(
+            folder=str(home / "quality"),
+            thresholds=asdict(settings.thresholds()),
+            decode_seconds=settings.decode_seconds,
+            decode_megabytes=settings.decode_megabytes,
+            workers=settings.decode_workers,
+            quarantine=settings.quarantine,
+        ),
+        quarantine=Quarantine(folder=str(home / "quarantine")),
         data_repo=DataRepo(
             path=str(home / "data-repo"), origin=str(home / "code-host" / "data.git"), remote=settings.remote
         ),

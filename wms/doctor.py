@@ -84,9 +84,8 @@ def _parts(settings: Settings):  # type: ignore[no-untyped-def]
 
 
 def _data(settings: Settings) -> str:
-    from wms_resources.manifests import pairs_at
-
-    return f"{len(pairs_at(_parts(settings).data_repo))} accepted pairs"
+    parts = _parts(settings)
+    return f"{len(parts.inspector.accepted(parts.data_repo))} accepted pairs"
 
 
 def _production(settings: Settings) -> str:

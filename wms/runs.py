@@ -78,7 +78,8 @@ def run_job(settings: Settings, name: str, ops: dict[str, dict[str, Any]] | None
 
 
 def _why(result: dg.ExecuteInProcessResult) -> str:
-    checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    failed = (check for check in result.get_asset_check_evaluations() if not check.passed)
+    checks = [check for check in failed if check.severity is dg.AssetCheckSeverity.ERROR]
     if checks:
         lines = [
             f"check {check.check_name} on {check.asset_key.to_user_string()}: {check.description}" for check in checks

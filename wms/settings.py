@@ -6,14 +6,16 @@ configuration and misspelt variables, with a sentence that names them.
 
 import os
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wms_ml.errors import SettingsError
+from wms_ml.quality.thresholds import Thresholds
 from wms_ml.recipe import Recipe
 
 _SOURCE: Final = Path(__file__).resolve().parent.parent
@@ -21,7 +23,14 @@ PROJECT: Final = _SOURCE if (_SOURCE / "pyproject.toml").exists() else Path.cwd(
 """The project folder: the checkout, or where the command was called when the package is installed alone."""
 
 
-class Settings(BaseSettings):
+_LINES: Final[dict[str, Any]] = {
+    f"qa_{line.name}": (type(line.default), Field(line.default)) for line in fields(Thresholds)
+}
+_Quality: Final[Any] = create_model("_Quality", __base__=BaseSettings, **_LINES)
+"""A setting for each threshold of the data quality rules; what they mean and why stands there."""
+
+
+class Settings(_Quality):
     """Settings of one set-up. Two set-ups live side by side when their `home` differs."""
 
     model_config = SettingsConfigDict(
@@ -37,6 +46,11 @@ class Settings(BaseSettings):
     experiment: str = Field("water-meters", description="MLflow experiment of the trainings")
     settle_seconds: int = Field(60, ge=1, description="a drop copied by hand is complete after so long without change")
     reconcile_seconds: int = Field(300, ge=10, description="how often the sensor looks for late files in all drops")
+
+    quarantine: bool = Field(False, description="set bad pairs aside and go on with the others of a drop")
+    decode_seconds: float = Field(20, gt=0, description="time that decoding one file may take, seconds")
+    decode_megabytes: int = Field(2048, ge=256, description="memory that decoding one file may take, megabytes")
+    decode_workers: int = Field(2, ge=1, description="files that are decoded at a time")
 
     serve_host: str = Field("127.0.0.1", description="address the service listens on")
     serve_port: int = Field(0, ge=0, le=65535, description="its port; 0: the first free one from 8000 on, then kept")
@@ -89,6 +103,14 @@ class Settings(BaseSettings):
         """Dagster's own state: runs, events, schedules."""
         return self.home / "dagster"
 
+    def thresholds(self) -> Thresholds:
+        """Where the rules of data quality draw their lines.
+
+        Raises:
+            SettingsError: one is out of its range.
+        """
+        return Thresholds(**{line.name: getattr(self, f"qa_{line.name}") for line in fields(Thresholds)})
+
     def recipe(self) -> Recipe:
         """The recipe of the first training attempt."""
         prefix = "train_"
@@ -106,6 +128,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         settings = Settings(**overrides)
         settings.recipe()
+        settings.thresholds()
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(problem) for problem in error.errors())) from error
     return settings

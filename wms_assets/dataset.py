@@ -12,19 +12,21 @@ import dagster as dg
 from wms_assets.display import thumbnails
 from wms_assets.failures import plain_failures
 from wms_assets.values import RawDataset, ValidatedDataset
+from wms_ml.catalogue import Accepted
 from wms_ml.dataset import MANIFEST
 from wms_ml.errors import DropChangedError, StoreError
 from wms_ml.pairs import Pair, data_version, write_manifest
-from wms_ml.quality.check import Accepted, check_folder
-from wms_ml.quality.markdown import markdown
+from wms_ml.quality.markdown import check_details, markdown
 from wms_ml.quality.page import page
 from wms_ml.quality.report import Report, Severity
 from wms_ml.quality.rules import RULES
 from wms_ml.reporting import bar, follow
 from wms_ml.split import counts
 from wms_resources.data_repo import DataRepo, DataVersion
+from wms_resources.inspector import Inspector
 from wms_resources.manifests import pairs_at
 from wms_resources.orphans import claim_run
+from wms_resources.quarantine import Quarantine
 from wms_resources.readiness import Drop
 from wms_resources.store import Store
 from wms_resources.workspace import Workspace
@@ -34,7 +36,7 @@ DROP_TAG: Final = "wms/drop"
 LISTING_TAG: Final = "wms/listing"
 """Tag of a run: the drop it is for, with what identifies its listing; spares the sensor from reading it again."""
 OUTAGE_TAG: Final = "wms/outage"
-"""Tag of a run that could not reach the store: its drop has not had its run yet."""
+"""Tag of a run that could not reach the store: its drop has not had its run yet. Its value is that of LISTING_TAG."""
 
 
 class DropConfig(dg.Config):
@@ -50,6 +52,8 @@ def raw_dataset(
     config: DropConfig,
     store: Store,
     data_repo: DataRepo,
+    inspector: Inspector,
+    quarantine: Quarantine,
     workspace: Workspace,
 ) -> Iterator[dg.MaterializeResult[RawDataset]]:
     """A drop of pictures and masks, landed unchanged and inspected pair by pair.
@@ -65,7 +69,7 @@ def raw_dataset(
         except DropChangedError as error:
             context.log.warning(str(error))
             return
-        yield _inspected(drop, folder, data_repo, workspace)
+        yield _inspected(drop, folder, inspector.accepted(data_repo), inspector, quarantine, workspace)
 
 
 @contextmanager
@@ -74,16 +78,20 @@ def _outage_noted(context: dg.AssetExecutionContext) -> Iterator[None]:
     try:
         yield
     except StoreError:
-        context.instance.add_run_tags(context.run_id, {OUTAGE_TAG: "store", LISTING_TAG: ""})
+        listing = context.run.tags.get(LISTING_TAG, "unknown")
+        context.instance.add_run_tags(context.run_id, {OUTAGE_TAG: listing})
         raise
 
 
-def _inspected(drop: Drop, folder: Path, data_repo: DataRepo, workspace: Workspace) -> dg.MaterializeResult[RawDataset]:
-    accepted = Accepted.of(pairs_at(data_repo))
+def _inspected(
+    drop: Drop, folder: Path, accepted: Accepted, inspector: Inspector, quarantine: Quarantine, workspace: Workspace
+) -> dg.MaterializeResult[RawDataset]:
     with bar(0, "inspect") as progress:
-        report = check_folder(folder, drop.drop_id, accepted, on_progress=follow(progress))
-    reports = workspace.write_report(drop.key, {"report.json": report.to_json(), "report.html": page(report, folder)})
-    good = [(pair.image, pair.mask) for pair in report.pairs if pair.name not in report.bad_names]
+        report = inspector.inspect(folder, drop.drop_id, accepted, on_progress=follow(progress))
+    reports = workspace.write_report(
+        drop.key, {"report.json": report.to_json(), "report.html": page(report, folder, accepted.profile())}
+    )
+    aside = quarantine.keep(drop.key, report, folder)
     return dg.MaterializeResult(
         value=RawDataset(
             drop=drop.drop_id,
@@ -98,9 +106,11 @@ def _inspected(drop: Drop, folder: Path, data_repo: DataRepo, workspace: Workspa
             "files": report.files,
             "pairs": len(report.pairs),
             "errors": len(report.errors),
+            "warnings": len(report.warnings),
             "findings": dg.MetadataValue.md(markdown(report)),
-            "thumbnails": thumbnails(folder, good),
+            "thumbnails": thumbnails(folder, [(pair.image, pair.mask) for pair in report.usable]),
             "report": dg.MetadataValue.path(reports / "report.html"),
+            **({"set aside": dg.MetadataValue.path(aside)} if aside else {}),
         },
     )
 
@@ -109,37 +119,39 @@ def _inspected(drop: Drop, folder: Path, data_repo: DataRepo, workspace: Workspa
     specs=[dg.AssetCheckSpec(rule.name, asset=raw_dataset, blocking=True, description=rule.asks) for rule in RULES]
 )
 def quality_checks(raw_dataset: RawDataset) -> Iterator[dg.AssetCheckResult]:
-    """One check a rule; a failed one stops everything downstream and names the files and the remedy."""
-    report = Report.from_json(Path(raw_dataset.report).read_text())
+    """One check a rule; an error stops everything downstream and names the files and the remedy, a warning warns."""
+    report = Report.from_json(Path(raw_dataset.report).read_text(encoding="utf-8"))
     for rule in RULES:
         found = [finding for finding in report.findings if finding.rule == rule.name]
-        errors = [finding for finding in found if finding.severity is Severity.ERROR]
+        heavy = [finding for finding in found if finding.severity is not Severity.NOTE]
+        stops = any(finding in report.stops for finding in found)
         lines = [f"{', '.join(finding.files)}: {finding.message}. {finding.remedy}." for finding in found]
         yield dg.AssetCheckResult(
             check_name=rule.name,
-            passed=not errors,
+            passed=not heavy,
+            severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
             description="\n".join(lines[:20]) or None,
             metadata={
                 "findings": len(found),
-                "details": dg.MetadataValue.md("\n".join(f"- {line}" for line in lines)),
+                "details": dg.MetadataValue.md(check_details(report, rule.name, Path(raw_dataset.folder))),
             },
         )
 
 
 @dg.asset(group_name="data", kinds={"dvc", "git"}, owners=["team:ml"])
 def validated_dataset(
-    raw_dataset: RawDataset, data_repo: DataRepo, workspace: Workspace
+    raw_dataset: RawDataset, data_repo: DataRepo, inspector: Inspector, workspace: Workspace
 ) -> dg.MaterializeResult[ValidatedDataset]:
     """All accepted data plus the drop, as one version: pushed with DVC, on its own branch, split by content.
 
     The branch `data/<drop>` proposes the drop; `main` moves when a model trained on it is promoted.
     """
     with plain_failures():
-        existing = pairs_at(data_repo)
-        report = Report.from_json(Path(raw_dataset.report).read_text())
+        accepted = inspector.accepted(data_repo)
+        report = Report.from_json(Path(raw_dataset.report).read_text(encoding="utf-8"))
         new = [
             replace(row, dropped_at=raw_dataset.dropped_at, dropped_by=raw_dataset.dropped_by)
-            for row in report.manifest_rows(raw_dataset.drop, Accepted.of(existing))
+            for row in report.manifest_rows(raw_dataset.drop, accepted)
         ]
         current = _proposed(raw_dataset, new, data_repo)
         pairs = pairs_at(data_repo, current.commit)
@@ -160,7 +172,7 @@ def validated_dataset(
             ),
             data_version=dg.DataVersion(version),
             metadata={
-                "pairs": dg.MetadataValue.md(f"{len(existing)} existing + {len(new)} new = **{len(pairs)}**"),
+                "pairs": dg.MetadataValue.md(f"{len(accepted)} existing + {len(new)} new = **{len(pairs)}**"),
                 "split": dg.MetadataValue.md(_split_table(sides, counts(new))),
                 "data version": version,
                 "git": f"{current.branch} @ {current.commit[:12]}",

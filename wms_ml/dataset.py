@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from wms_ml.catalogue import Accepted
 from wms_ml.errors import DataError
 from wms_ml.pairs import Pair, read_manifest
-from wms_ml.quality.check import Accepted, check_folder
+from wms_ml.quality.check import check_folder
 from wms_ml.quality.report import row_of
 
 MANIFEST = "manifest.parquet"

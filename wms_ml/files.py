@@ -36,7 +36,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def write_whole(path: Path, text: str) -> None:
     """Write a text file at one stroke."""
     with whole(path) as part:
-        part.write_text(text)
+        part.write_text(text, encoding="utf-8")
 
 
 def sha256_of(path: Path) -> str:

@@ -28,6 +28,7 @@ class Measures:
             0 to 1; 0 when all are black.
         mask_peak: the mask's highest value in any channel, 0 to 255.
         pieces: separate marked areas, specks of a few pixels not counted.
+        measured: version of the measuring and its grey tolerance, such as `1-48`; other measures do not compare.
     """
 
     name: str
@@ -49,3 +50,4 @@ class Measures:
     grey_share: float
     mask_peak: int
     pieces: int
+    measured: str

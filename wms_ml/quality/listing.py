@@ -36,15 +36,16 @@ class Kind(StrEnum):
     FOLDER = "folder"
     SPECIAL = "special"
     STRAY = "stray"
+    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An entry of images/ or masks/.
+    """An entry of images/ or masks/, or one that lies beside them.
 
     Attributes:
-        path: `images/NAME.jpg`, printable: control characters are written out.
-        folder: `images` or `masks`.
+        path: `images/NAME.jpg`, printable: control characters are written out; `NAME/` of a folder beside them.
+        folder: `images` or `masks`; empty for what lies outside.
         name: NAME, the stem that makes a pair; printable.
         suffix: the ending in lower case with its dot; empty without one.
         kind: only a PICTURE may be opened.
@@ -60,7 +61,9 @@ class File:
 
 
 def list_drop(folder: Path) -> tuple[File, ...]:
-    """Entries of `folder`/images and `folder`/masks by path; what desktops leave behind is passed over.
+    """Entries of `folder`/images and `folder`/masks by path, and what lies beside these two, as OUTSIDE.
+
+    What desktops leave behind is passed over; nothing is looked for in other folders.
 
     Raises:
         DropError: `folder` or one of the two is missing, not a folder, or a link.
@@ -71,7 +74,22 @@ def list_drop(folder: Path) -> tuple[File, ...]:
     files = [file for part in (IMAGES, MASKS) for file in _entries(folder, part)]
     if not files:
         raise EmptyDropError(f"{folder}: images/ and masks/ are both empty; {LAYOUT}")
-    return tuple(sorted(files, key=lambda file: file.path))
+    return tuple(sorted([*files, *_outside(folder)], key=lambda file: file.path))
+
+
+def _outside(folder: Path) -> Iterator[File]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name in (IMAGES, MASKS) or is_junk(entry.name):
+                continue
+            shown = Path(printable(entry.name))
+            path = f"{shown}/" if entry.is_dir() else str(shown)
+            yield File(path, "", shown.stem, shown.suffix.lower(), Kind.OUTSIDE, folder / entry.name)
+
+
+def is_junk(name: str) -> bool:
+    """Whether a desktop left this behind by itself."""
+    return name.lower() in _JUNK or name.startswith("._")
 
 
 def _entries(folder: Path, part: str) -> Iterator[File]:
@@ -82,7 +100,7 @@ def _entries(folder: Path, part: str) -> Iterator[File]:
         raise DropError(f"{folder} has no folder {part}/: {LAYOUT}")
     with os.scandir(inside) as entries:
         for entry in entries:
-            if entry.name.lower() in _JUNK or entry.name.startswith("._"):
+            if is_junk(entry.name):
                 continue
             shown = Path(printable(entry.name))
             source = inside / entry.name

@@ -1,134 +1,96 @@
-"""The report for people: a page that stands by itself, and a table for pull requests and the Dagster UI.
+"""The report as a page that stands by itself: findings first, with pictures, to be sent around as one file.
 
-File names come from strangers and end up in HTML and Markdown: everything is escaped, and the page allows no script.
+File names come from strangers and end up in HTML: everything is escaped, the page allows no script and no outside
+reference, and its filters are CSS alone. Its size is bounded, whatever comes.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
-from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 
 from wms_ml.measures import Measures
-from wms_ml.quality import figures
-from wms_ml.quality.figures import Figure
-from wms_ml.quality.report import Finding, Report
-from wms_ml.quality.rules import RULES
+from wms_ml.profile import Profile
+from wms_ml.quality import wording
+from wms_ml.quality.figures import Figure, Gallery
+from wms_ml.quality.histogram import strips
+from wms_ml.quality.report import Finding, Report, Severity
+from wms_ml.quality.wording import Group
 
-_FIGURED: Final = 8
-"""Findings of one rule that get pictures; the others are listed in words, or a big drop makes a page of gigabytes."""
+_FIGURED: Final = 24
+"""Findings of one rule that get pictures; the others are listed in words."""
+_FIGURE_BYTES: Final = 5_000_000
+"""For the pictures of all findings, in equal shares for the rules: the page opens quickly and fits into a mail."""
+_ROWS: Final = 400
+"""Findings of one rule that are listed; a hundred thousand make a page that nobody can open."""
 _GOOD: Final = 24
-_ROWS: Final = 30
-_FILES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A finding with its pictures."""
+class Section:
+    """A rule's findings as the page shows them: cards with pictures, rows in words, and how many are left out."""
 
-    finding: Finding
-    figures: list[Figure]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """All findings of one rule: what people call it, what it asks for, the entries."""
-
-    title: str
-    asks: str
-    entries: list[Entry]
+    number: int
+    group: Group
+    cards: list[tuple[Finding, list[Figure]]]
+    rows: Sequence[Finding]
+    more: int
 
 
-def verdict(report: Report) -> str:
-    """One sentence that says where the drop stands, such as `3 of 52 pairs cannot be used`."""
-    bad, total = len(report.bad_names), len(_names(report))
-    if bad:
-        return f"{bad} of {_count(total, 'pair')} cannot be used"
-    if report.errors:
-        return f"{_count(len(report.errors), 'entry', 'entries')} must be removed, then all pairs can be used"
-    return "The one pair can be used" if total == 1 else f"All {total} pairs can be used"
+def page(report: Report, folder: Path, accepted: Profile | None = None) -> str:
+    """The report as one HTML file of less than 10 MB.
 
-
-def page(report: Report, folder: Path) -> str:
-    """The report as one HTML file without outside references; pictures are read from the drop's `folder`."""
-    template = files("wms_ml.quality").joinpath("page.html").read_text(encoding="utf-8")
+    Pictures are read from the drop's `folder`; `accepted` is how the data set is spread, to
+    compare with.
+    """
+    source = files("wms_ml.quality")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    good = [pair for pair in report.pairs if pair.name not in report.bad_names]
-    return environment.from_string(template).render(
+    environment.filters["sentence"] = wording.sentence
+    template = environment.from_string(source.joinpath("page.html").read_text(encoding="utf-8"))
+    gallery = Gallery(report, folder)
+    return template.render(
+        style=source.joinpath("page.css").read_text(encoding="utf-8"),
         report=report,
-        verdict=verdict(report),
-        usable=len(good),
-        total=len(_names(report)),
-        groups=_groups(report, folder),
-        good=[(pair, figure) for pair in _spread(good, _GOOD) for figure in figures.of_pair(pair, folder)],
+        summary=report.summary,
+        warned=_warned(report),
+        verdict=wording.verdict(report),
+        tally=wording.tally(report),
+        sections=_sections(report, gallery),
+        severities=[(severity.value, len(report.of(severity))) for severity in Severity],
+        strips=strips(report.usable, accepted),
+        compared=accepted.pairs if accepted else 0,
+        good=[(pair, figure) for pair in _spread(report.usable, _GOOD) for figure in gallery.of_pair(pair)],
+        thresholds=asdict(report.thresholds),
     )
 
 
-def _names(report: Report) -> frozenset[str]:
-    return report.bad_names | {pair.name for pair in report.pairs}
+def _warned(report: Report) -> int:
+    """Usable pairs that a warning names."""
+    named = {path for finding in report.warnings for path in finding.files}
+    return sum(1 for pair in report.usable if pair.image in named or pair.mask in named)
 
 
-def _groups(report: Report, folder: Path) -> list[Group]:
-    pairs = {pair.name: pair for pair in report.pairs}
-    rules = {rule.name: rule for rule in RULES}
-    groups = []
-    for name, found in groupby(report.findings, key=lambda finding: finding.rule):
-        entries = [
-            Entry(finding, figures.of_finding(finding, pairs, folder) if index < _FIGURED else [])
-            for index, finding in enumerate(found)
-        ]
-        # A report from another version may name a rule that this one does not have.
-        rule = rules.get(name)
-        groups.append(Group(rule.title if rule else name, rule.asks if rule else "", entries))
-    return groups
+def _sections(report: Report, gallery: Gallery) -> list[Section]:
+    groups = wording.groups(report)
+    return [_section(number, group, gallery, _FIGURE_BYTES // len(groups)) for number, group in enumerate(groups, 1)]
 
 
-def _spread(pairs: Sequence[Measures], count: int) -> list[Measures]:
-    """At most `count`, evenly over the whole sequence."""
-    step = max(1, -(-len(pairs) // count))
-    return list(pairs[::step])
+def _section(number: int, group: Group, gallery: Gallery, budget: int) -> Section:
+    cards = []
+    for finding in group.findings[:_FIGURED]:
+        figures = gallery.of_finding(finding) if budget > 0 else []
+        budget -= sum(len(figure.uri) for figure in figures)
+        if figures:
+            cards.append((finding, figures))
+    shown = {id(finding) for finding, _ in cards}
+    rows = [finding for finding in group.findings if id(finding) not in shown]
+    listed = rows[:_ROWS]
+    return Section(number, group, cards, listed, len(rows) - len(listed))
 
 
-def markdown(report: Report) -> str:
-    """A short table: the verdict, then a row for each of the first findings."""
-    summary = (
-        f"**{verdict(report)}** ({_count(report.files, 'file')}, {_count(len(report.errors), 'error')}, "
-        f"{_count(len(report.warnings), 'warning')})"
-    )
-    if not report.findings:
-        return summary + "\n"
-    rows = [_row(finding) for finding in report.findings[:_ROWS]]
-    more = len(report.findings) - len(rows)
-    table = ["| | Files | What is wrong | How to mend it |", "|---|---|---|---|", *rows]
-    rest = ["", f"… and {more} more, in the full report."] if more else []
-    return "\n".join([summary, "", *table, *rest]) + "\n"
-
-
-def _row(finding: Finding) -> str:
-    names = "<br>".join(_code(path) for path in finding.files[:_FILES])
-    if len(finding.files) > _FILES:
-        names += f"<br>and {len(finding.files) - _FILES} more"
-    return f"| {finding.severity.value} | {names} | {_text(finding.message)} | {_text(finding.remedy)} |"
-
-
-def _code(text: str) -> str:
-    """A code span in a table: fenced by more backticks than `text` has in a row, pipes escaped."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * (longest + 1)
-    space = " " if longest else ""
-    return fence + space + text.replace("|", "\\|") + space + fence
-
-
-def _text(text: str) -> str:
-    """Words in a table, with nothing in them that Markdown takes for more than words."""
-    escaped = re.sub(r"([\\`*_\[\]<>|~#&!])", r"\\\1", " ".join(text.split()))
-    # A zero-width space keeps a file name from calling somebody into a pull request.
-    return escaped.replace("@", "@\u200b")
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
+def _spread(pairs: Sequence[Measures], most: int) -> Sequence[Measures]:
+    """At most `most`, evenly over the whole sequence."""
+    return pairs[:: max(1, -(-len(pairs) // most))]

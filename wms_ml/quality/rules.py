@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from wms_ml.quality import rules_files, rules_masks, rules_names
+from wms_ml.quality import rules_drop, rules_files, rules_masks, rules_names, rules_pictures
 from wms_ml.quality.facts import Facts, Fault
 from wms_ml.quality.report import Finding, Severity
 from wms_ml.quality.thresholds import Thresholds
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Raised when a rule comes, goes or judges differently."""
 
 
@@ -40,6 +40,10 @@ class Rule:
         return [
             Finding(self.name, self.severity, fault.files, fault.message, fault.remedy) for fault in self.look(facts)
         ]
+
+
+def _warning(name: str, title: str, asks: str, look: Callable[[Facts], Iterator[Fault]]) -> Rule:
+    return Rule(name, title, asks, look, Severity.WARNING)
 
 
 RULES: Final = (
@@ -91,6 +95,12 @@ RULES: Final = (
     ),
     Rule("same_content", "Same picture twice", "A picture comes under one name.", rules_names.same_contents),
     Rule(
+        "image_black_white",
+        "Image is all black and white",
+        "An image is a photograph, no mask.",
+        rules_pictures.images_black_and_white,
+    ),
+    Rule(
         "size_mismatch",
         "Image and mask differ in size",
         "A mask has the size of its image as people see it, EXIF orientation applied.",
@@ -109,10 +119,49 @@ RULES: Final = (
         "A mask marks the reading window, not its surroundings.",
         rules_masks.masks_covering_most,
     ),
+    _warning("outside", "Beside images/ and masks/", "Pictures lie in images/ and masks/.", rules_files.outside),
+    _warning("too_dark", "Too dark", "A picture shows the digits.", rules_pictures.too_dark),
+    _warning("too_bright", "Too bright", "A picture is not washed out.", rules_pictures.too_bright),
+    _warning("low_contrast", "Flat", "A picture has light and dark.", rules_pictures.low_contrast),
+    _warning("blur", "Blurred", "A picture is sharp.", rules_pictures.blurred),
+    _warning(
+        "unusual_resolution",
+        "Unusual size",
+        "A picture has the size and shape that cameras give it.",
+        rules_pictures.unusual_resolutions,
+    ),
+    _warning(
+        "unusual_coverage",
+        "Window of unusual size",
+        "A window takes about as much of the picture as windows do.",
+        rules_masks.unusual_coverages,
+    ),
+    _warning("several_pieces", "Mask in several pieces", "A mask marks one area.", rules_masks.several_pieces),
+    _warning("same_mask", "Same mask twice", "Every image has a mask of its own.", rules_masks.same_masks),
+    _warning(
+        "near_duplicate",
+        "Nearly the same picture",
+        "Pictures show different meters or moments.",
+        rules_drop.near_duplicates,
+    ),
+    _warning(
+        "drift",
+        "Unlike the accepted data",
+        "A drop is distributed as the accepted data are.",
+        rules_drop.drifts,
+    ),
+    Rule(
+        "passed_over",
+        "Passed over",
+        "What is no picture is left where it is.",
+        rules_files.passed_over,
+        Severity.NOTE,
+    ),
 )
 """Every rule, in the order of the report."""
 
 
 def rules_version(thresholds: Thresholds) -> str:
-    """Version of the rules and 8 hex digits over the thresholds, such as `1-0a1b2c3d`."""
-    return f"{VERSION}-{hashlib.sha256(repr(thresholds).encode()).hexdigest()[:8]}"
+    """Version of the rules and 8 hex digits over their names, weights and thresholds, such as `2-0a1b2c3d`."""
+    judged_by = [*((rule.name, rule.severity.value) for rule in RULES), thresholds]
+    return f"{VERSION}-{hashlib.sha256(repr(judged_by).encode()).hexdigest()[:8]}"
