@@ -48,9 +48,10 @@ class World:
 
 
 def manifests(repo: DataRepo, rev: str = "main") -> dict[str, bytes]:
-    """Drop id to the bytes of its manifest."""
+    """Drop id to the bytes of its manifest, for drops that came in one version."""
     ids = repo.manifest_ids(rev)
-    return dict(zip(ids, repo.manifests(ids.values()), strict=True))
+    drops = [name.rpartition("-")[0] for name in ids]
+    return dict(zip(drops, repo.manifests(ids.values()), strict=True))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -127,6 +127,16 @@ def test_what_is_accepted_is_asked_and_not_decoded_again(
     }
 
 
+def test_a_later_version_of_an_accepted_drop_adds_to_it(setup: Setup, folder: Folder) -> None:
+    setup.store.put(drop_files(folder.path), "first")
+    setup.accept(setup.run("first"))
+    folder.pair("d", 9)
+    for path in ("images/d.jpg", "masks/d.png"):
+        (setup.home / "store/drops/first" / path).write_bytes((folder.path / path).read_bytes())
+    setup.accept(setup.run("first"))
+    assert {(pair.name, pair.drop) for pair in pairs_at(setup.repo)} == {(name, "first") for name in "abcd"}
+
+
 def test_a_name_with_other_content_is_a_conflict_and_overwrites_nothing(setup: Setup, folder: Folder) -> None:
     setup.store.put(drop_files(folder.path), "first")
     setup.accept(setup.run("first"))

@@ -63,12 +63,12 @@ def test_a_drop_that_differs_a_little_has_not_drifted(tmp_path: Path) -> None:
 
 
 def test_masks_with_an_error_do_not_count_for_drift(tmp_path: Path) -> None:
-    drop = many(tmp_path, 32)
+    drop = many(tmp_path, 44)
     accepted = accepted_like(drop.check().pairs, 100)
-    for seed in range(12):
-        drop.put(f"masks/n{seed}.png", window(seed).point(lambda value: 255 - value))
+    for seed in range(24):
+        drop.put(f"masks/n{seed}.png", window(100 + seed).point(lambda value: 255 - value))
     assert found(drop, accepted) == []
-    assert len(drop.check(accepted).errors) == 12
+    assert len(drop.check(accepted).errors) == 24
 
 
 def test_what_is_usual_for_a_window_is_learnt_from_the_accepted_data(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ check_folder(Path(sys.argv[1]), "a-drop", Accepted(), on_progress=lambda *_: pri
 def test_a_process_ends_by_itself_when_nobody_is_left_to_stop_it(tmp_path: Path) -> None:
     (job,) = jobs(tmp_path, {"a": GOOD})
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pool.submit(_decode, job, MEASURING, 7.0).result()
+        pool.submit(_decode, [job], MEASURING, 7.0).result()
         until, _ = pool.submit(resource.getrlimit, resource.RLIMIT_CPU).result()
     assert 7 < until < 20
 

@@ -109,7 +109,11 @@ class Settings(_Quality):
         Raises:
             SettingsError: one is out of its range.
         """
-        return Thresholds(**{line.name: getattr(self, f"qa_{line.name}") for line in fields(Thresholds)})
+        try:
+            return Thresholds(**{line.name: getattr(self, f"qa_{line.name}") for line in fields(Thresholds)})
+        except SettingsError as error:
+            name, _, said = str(error).partition(" ")
+            raise SettingsError(f"WMS_QA_{name.upper()} {said} (docs/data-quality.md)") from error
 
     def recipe(self) -> Recipe:
         """The recipe of the first training attempt."""

@@ -5,6 +5,7 @@ listings plus the new files, so a drop costs what it brings, and a process kille
 that calling again would not cure. What people see is a plain DVC repository: `git clone`, then `dvc pull`.
 """
 
+import hashlib
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -27,7 +28,7 @@ _README = """# Pairs of meter pictures
 
 Images and masks are tracked with DVC (`images.dvc`, `masks.dvc`): `dvc pull` fetches them from the remote in
 `.dvc/config`. Branch `main` is the accepted data, a branch `data/<drop>` is a drop that was proposed, and
-`manifest/<drop>.parquet` lists the pairs of that drop. The platform writes all of it: change nothing by hand.
+`manifest/<drop>-<content>.parquet` lists pairs of that drop. The platform writes all of it: change nothing by hand.
 """
 _SCAFFOLD = {
     "README.md": _README,
@@ -80,17 +81,17 @@ class DataRepo(dg.ConfigurableResource):
         Args:
             drop_id: letters, digits, `.`, `_` and `-`.
             files: `images/<name>` or `masks/<name>` to the local file. What `main` has already is skipped.
-            manifest: local file that becomes `manifest/<drop_id>.parquet`.
+            manifest: local file that becomes `manifest/<drop_id>-<content>.parquet`, beside those that earlier versions
+                of the drop brought.
 
         Raises:
             DataRepoError: a name exists in `main` with other content; an id, name or file is unusable.
         """
         _check_names(drop_id, files)
         branch = f"data/{drop_id}"
-        changed = {
-            f"manifest/{drop_id}.parquet": dvc_content.read(manifest),
-            ".dvc/config": self._shared_config(),
-        }
+        rows = dvc_content.read(manifest)
+        name = f"{drop_id}-{hashlib.sha256(rows).hexdigest()[:12]}"
+        changed = {f"manifest/{name}.parquet": rows, ".dvc/config": self._shared_config()}
         with self._lock():
             git = self._mirror()
             main = git.resolve("main")
@@ -129,7 +130,7 @@ class DataRepo(dg.ConfigurableResource):
         return replace(version, branch="main")
 
     def manifest_ids(self, rev: str = "main") -> dict[str, str]:
-        """Drop id to git's id of its manifest, at a branch or commit of `origin`.
+        """Name of each manifest to git's id of its content, at a branch or commit of `origin`.
 
         Empty as long as there is no `main`; any other `rev` that does not exist is a DataRepoError.
         """

@@ -15,11 +15,12 @@ import signal
 import sys
 import warnings
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,13 +32,15 @@ from wms_ml.quality.reading import read
 
 _log = logging.getLogger(__name__)
 
-_AHEAD: Final = 16
-"""Files handed out ahead, per process: enough to keep it busy, few enough for drops of any length."""
+_BATCH: Final = 8
+"""Files handed over together: handing over costs nearly as much as reading one."""
+_AHEAD: Final = 3
+"""Batches handed out ahead, per process: enough to keep it busy, few enough for drops of any length."""
 _WORTH_A_PROCESS: Final = 60
 """Files that take about as long as one more process needs to start."""
 _ATTEMPTS: Final = 3
 _PATIENCE: Final = 120.0
-"""Seconds beyond a file's own after which the processes themselves must be at fault."""
+"""Seconds beyond what files may take after which the processes themselves must be at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,12 @@ class Outcome:
     repeatable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    jobs: Sequence[Job]
+    future: "Future[list[Reading]]"
+
+
 def read_apart(jobs: Sequence[Job], measuring: Measuring, limits: Limits) -> Generator[Outcome, None, None]:
     """Decode files in other processes; outcomes come in the order of the jobs. Close it to stop early.
 
@@ -113,15 +122,15 @@ def _in_one_pool(jobs: Sequence[Job], measuring: Measuring, limits: Limits) -> G
     context.set_forkserver_preload([__name__])
     workers = min(limits.workers, 1 + len(jobs) // _WORTH_A_PROCESS)
     pool = ProcessPool(workers, initializer=_confine, initargs=[limits.memory_bytes], context=context)
-    running: deque[tuple[Job, Future[Reading]]] = deque()
+    hand_over = partial(_hand_over, pool, measuring, limits)
+    running: deque[_Batch] = deque()
     try:
-        for job in jobs:
-            future = pool.schedule(_decode, [job, measuring, limits.seconds], timeout=limits.seconds)
-            running.append((job, future))
+        for start in range(0, len(jobs), _BATCH):
+            running.append(hand_over(jobs[start : start + _BATCH]))
             if len(running) > _AHEAD * workers:
-                yield _outcome(*running.popleft(), limits)
+                yield from _outcomes(running.popleft(), hand_over, limits)
         while running:
-            yield _outcome(*running.popleft(), limits)
+            yield from _outcomes(running.popleft(), hand_over, limits)
     except RuntimeError as error:
         # A broken pool refuses what it is given with a plain RuntimeError, and fails what it has with a kind of it.
         _log.warning("the processes that decode pictures broke down: %s", error)
@@ -138,36 +147,59 @@ def _confine(memory_bytes: int) -> None:
     warnings.simplefilter("ignore")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # glibc hands memory back after every picture until it has seen one large block freed: a third of the time.
+    bytearray(31 * 1024**2)
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def _decode(job: Job, measuring: Measuring, seconds: float) -> Reading:
+def _hand_over(pool: ProcessPool, measuring: Measuring, limits: Limits, jobs: Sequence[Job]) -> _Batch:
+    return _Batch(jobs, pool.schedule(_decode, [jobs, measuring, limits.seconds], timeout=limits.seconds))
+
+
+def _decode(jobs: Sequence[Job], measuring: Measuring, seconds: float) -> list[Reading]:
     """Runs in the other process."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
     until = math.ceil(spent.ru_utime + spent.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    return [read(_bytes(job), job.content, measuring) for job in jobs]
+
+
+def _bytes(job: Job) -> bytes:
     try:
         data = job.source.read_bytes()
     except OSError as error:
         raise DropError(f"{job.path} cannot be read any more ({error.strerror}): inspect again") from error
     if hashlib.sha256(data).hexdigest() != job.content.sha256:
         raise DropError(f"{job.path} changed while it was inspected: wait until nobody writes to it, inspect again")
-    return read(data, job.content, measuring)
+    return data
 
 
-def _outcome(job: Job, future: "Future[Reading]", limits: Limits) -> Outcome:
-    try:
-        error = future.exception(limits.seconds + _PATIENCE)
-    except TimeoutError as stuck:
-        raise DropError(f"{job.path}: the processes that decode pictures do not answer: inspect again") from stuck
+def _outcomes(batch: _Batch, hand_over: Callable[[Sequence[Job]], _Batch], limits: Limits) -> Iterator[Outcome]:
+    error = _error(batch, limits)
     if error is None:
-        return Outcome(job.content, future.result(), True)
+        for job, reading in zip(batch.jobs, batch.future.result(), strict=True):
+            yield Outcome(job.content, reading, True)
+    elif len(batch.jobs) == 1:
+        yield Outcome(batch.jobs[0].content, _refusal(error, limits), False)
+    else:
+        # One of them is to blame, and alone it has to show.
+        for alone in [hand_over([job]) for job in batch.jobs]:
+            yield from _outcomes(alone, hand_over, limits)
+
+
+def _error(batch: _Batch, limits: Limits) -> BaseException | None:
+    """What became of a batch, if it is no error of the drop's or of the whole pool's."""
+    try:
+        error = batch.future.exception(_PATIENCE + (_AHEAD + 2) * limits.seconds)
+    except TimeoutError as stuck:
+        path = batch.jobs[0].path
+        raise DropError(f"{path}: the processes that decode pictures do not answer: inspect again") from stuck
     if isinstance(error, WmsError | BrokenProcessPool):
         raise error
-    return Outcome(job.content, _refusal(error, limits), False)
+    return error
 
 
 def _refusal(error: BaseException, limits: Limits) -> Damage:
