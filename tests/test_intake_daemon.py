@@ -13,8 +13,8 @@ import dagster as dg
 import pytest
 
 from tests.builders import drop_folder
-from tests.conftest import AWS
 from tests.rig import Platform
+from tests.s3 import AWS
 from wms_assets.dataset import DROP_TAG
 
 pytestmark = pytest.mark.slow
