@@ -1,7 +1,12 @@
 """Small real things for tests: pairs, drops, score tables."""
 
 import hashlib
+import io
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
 
 from wms_ml.pairs import Pair, pair_id
 from wms_ml.samples import write_samples
@@ -49,3 +54,27 @@ def table(*dice: float, model: str = "sha256:a", data_version: str = "v1", split
         for index, value in enumerate(dice)
     ]
     return ScoreTable(model, data_version, split, tuple(rows))
+
+
+def pictures(count: int) -> list[tuple[bytes, bytes]]:
+    """Images and masks, all of other content and other length."""
+    return [(_image(seed), _mask(seed)) for seed in range(count)]
+
+
+def _image(seed: int) -> bytes:
+    noise = np.random.default_rng(seed).integers(0, 255, (48, 40, 3), dtype=np.uint8)
+    return _encoded(Image.fromarray(noise), "JPEG", quality=60 + seed)
+
+
+def _mask(seed: int) -> bytes:
+    drawn = np.zeros((48, 40), np.uint8)
+    drawn[10:30, 5 + seed : 20 + seed] = 255
+    text = PngImagePlugin.PngInfo()
+    text.add_text("note", "x" * (seed + 1))
+    return _encoded(Image.fromarray(drawn), "PNG", pnginfo=text)
+
+
+def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()

@@ -1,9 +1,11 @@
-"""Servers that several test files need, started once."""
+"""What several test files need: a drop, and servers that are started once."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.quality_folder import Folder
 from tests.s3 import AWS, new_bucket, serving
 
 
@@ -23,3 +25,12 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv(name, value)
     S3FileSystem.clear_instance_cache()
     return new_bucket()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """Three good pairs: a, b, c."""
+    drop = Folder(tmp_path / "drop")
+    for seed, name in enumerate("abc"):
+        drop.pair(name, seed)
+    return drop

@@ -2,7 +2,6 @@
 killed, a data repository, and what people do to the store meanwhile."""
 
 import contextlib
-import io
 import json
 import logging
 import os
@@ -15,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
-from PIL import Image, PngImagePlugin
 
 from tests.data_world import dying_at, end, start
 from wms_assets.dataset import DropConfig, quality_checks, raw_dataset, validated_dataset
@@ -40,30 +37,6 @@ LONG = 3600
 @dg.job
 def anything() -> None:
     """Stands for the job of a run."""
-
-
-def pictures(count: int) -> list[tuple[bytes, bytes]]:
-    """Images and masks, all of other content and other length."""
-    return [(_image(seed), _mask(seed)) for seed in range(count)]
-
-
-def _image(seed: int) -> bytes:
-    noise = np.random.default_rng(seed).integers(0, 255, (48, 40, 3), dtype=np.uint8)
-    return _encoded(Image.fromarray(noise), "JPEG", quality=60 + seed)
-
-
-def _mask(seed: int) -> bytes:
-    drawn = np.zeros((48, 40), np.uint8)
-    drawn[10:30, 5 + seed : 20 + seed] = 255
-    text = PngImagePlugin.PngInfo()
-    text.add_text("note", "x" * (seed + 1))
-    return _encoded(Image.fromarray(drawn), "PNG", pnginfo=text)
-
-
-def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 @dataclass(frozen=True)

@@ -61,15 +61,6 @@ def setup(tmp_path: Path) -> Setup:
     return Setup(tmp_path / "home")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Three good pairs: a, b, c."""
-    drop = Folder(tmp_path / "drop")
-    for seed, name in enumerate("abc"):
-        drop.pair(name, seed)
-    return drop
-
-
 def materialized(done: dg.ExecuteInProcessResult) -> list[str]:
     return [event.asset_key.to_user_string() for event in done.get_asset_materialization_events() if event.asset_key]
 

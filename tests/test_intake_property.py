@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from tests.intake_world import LONG, Intake, Run, pictures
+from tests.builders import pictures
+from tests.intake_world import LONG, Intake, Run
 from wms_ml.errors import StoreError
 
 pytestmark = pytest.mark.slow

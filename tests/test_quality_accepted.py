@@ -17,15 +17,6 @@ from wms_ml.quality.worker import Limits
 from wms_ml.split import side
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Three good pairs: a, b, c."""
-    drop = Folder(tmp_path / "drop")
-    for seed, name in enumerate("abc"):
-        drop.pair(name, seed)
-    return drop
-
-
 def test_measures_say_what_the_files_hold(folder: Folder) -> None:
     pair = folder.check().pairs[0]
     assert (pair.width, pair.height, pair.orientation) == (*SIZE, 1)

@@ -14,15 +14,6 @@ from wms_ml.quality.histogram import strips
 from wms_ml.quality.report import Finding, Report, Severity
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Three good pairs: a, b, c."""
-    drop = Folder(tmp_path / "drop")
-    for seed, name in enumerate("abc"):
-        drop.pair(name, seed)
-    return drop
-
-
 def finding(rule: str, *files: str, severity: Severity = Severity.WARNING) -> Finding:
     return Finding(rule, severity, files, "it is odd", "mend it")
 

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -14,15 +13,6 @@ from wms_ml.quality.terminal import show
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'`|`` **@team**"
 GITHUB_LIMIT = 65_536
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Three good pairs: a, b, c."""
-    drop = Folder(tmp_path / "drop")
-    for seed, name in enumerate("abc"):
-        drop.pair(name, seed)
-    return drop
 
 
 def halves(folder: Folder, number: int) -> Report:

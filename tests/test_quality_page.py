@@ -4,8 +4,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
-
 from tests.quality_folder import JPEG, Folder, encoded, mask, photo
 from wms_ml.profile import Profile
 from wms_ml.quality.figures import Gallery
@@ -14,15 +12,6 @@ from wms_ml.quality.report import Finding, Severity, quarantine
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'`|`` **@team**"
 PICTURE = "data:image/jpeg;base64,"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Three good pairs: a, b, c."""
-    drop = Folder(tmp_path / "drop")
-    for seed, name in enumerate("abc"):
-        drop.pair(name, seed)
-    return drop
 
 
 class Seen(HTMLParser):

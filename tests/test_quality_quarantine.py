@@ -3,22 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from tests.quality_folder import Folder, again, heic_image, mask, photo
 from wms_ml.catalogue import Accepted
 from wms_ml.quality.report import Finding, Severity, quarantine
 from wms_ml.quality.wording import verdict
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Three good pairs: a, b, c."""
-    drop = Folder(tmp_path / "drop")
-    for seed, name in enumerate("abc"):
-        drop.pair(name, seed)
-    return drop
-
 
 WHOLE = Finding("drift", Severity.ERROR, (), "it is another world", "look at it")
 

@@ -21,16 +21,6 @@ from wms_ml.quality.rules import RULES, Rule, rules_version
 from wms_ml.quality.schema import report_schema
 from wms_ml.quality.thresholds import Thresholds
 
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Three good pairs: a, b, c."""
-    drop = Folder(tmp_path / "drop")
-    for seed, name in enumerate("abc"):
-        drop.pair(name, seed)
-    return drop
-
-
 # As JSON
 
 
@@ -210,7 +200,7 @@ def test_a_warning_does_not_stop_a_drop(folder: Folder) -> None:
 def test_sharpness_falls_with_blur() -> None:
     picture = photo(1).convert("L")
     values = [
-        sharpness(np.asarray(each, dtype=np.float32))
+        sharpness(np.asarray(each))
         for each in (picture, picture.filter(ImageFilter.GaussianBlur(1)), Image.new("L", SIZE, 90))
     ]
     assert values[0] > 10 * values[1] > values[2] == 0

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -34,15 +33,6 @@ from tests.quality_folder import (
 )
 from wms_ml.catalogue import Accepted
 from wms_ml.quality.rules import RULES
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Three good pairs: a, b, c."""
-    drop = Folder(tmp_path / "drop")
-    for seed, name in enumerate("abc"):
-        drop.pair(name, seed)
-    return drop
 
 
 class Row(NamedTuple):

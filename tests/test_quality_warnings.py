@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,15 +13,6 @@ from tests.quality_folder import SIZE, Folder, encoded, making, mask, photo, put
 from wms_ml.catalogue import Accepted
 from wms_ml.quality.report import Report
 from wms_ml.quality.rules import RULES
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Three good pairs: a, b, c."""
-    drop = Folder(tmp_path / "drop")
-    for seed, name in enumerate("abc"):
-        drop.pair(name, seed)
-    return drop
 
 
 def scene(seed: int, size: tuple[int, int] = SIZE) -> Image.Image:

@@ -2,7 +2,6 @@
 while; what changes afterwards is a new version, and nothing half or altered is ever landed."""
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -10,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.builders import drop_folder
-from wms_ml.errors import DropChangedError, DropError, EmptyDropError, StoreError
-from wms_resources.drop_folder import drop_files, first_pairs
+from wms_ml.errors import DropChangedError, DropError
+from wms_resources.drop_folder import drop_files
 from wms_resources.objects import open_objects
 from wms_resources.readiness import NotReady
 from wms_resources.store import Store
@@ -174,15 +172,6 @@ def test_a_drop_copied_by_hand_is_ready_once_it_settled(place: Place) -> None:
     assert place.settled("by-hand").drop_id == "by-hand"
 
 
-def test_a_copy_that_keeps_old_times_has_to_settle_too(tmp_path: Path) -> None:
-    picture = tmp_path / "store" / "drops" / "by-hand" / "images" / "a.jpg"
-    picture.parent.mkdir(parents=True)
-    picture.write_bytes(b"x")
-    long_ago = time.time() - 10_000
-    os.utime(picture, (long_ago, long_ago))
-    assert isinstance(Store(url=str(tmp_path / "store")).look("by-hand"), NotReady)
-
-
 def test_a_late_file_makes_another_version(place: Place, files: dict[str, Path], tmp_path: Path) -> None:
     place.write("by-hand/images/a.jpg", b"picture")
     before = place.settled("by-hand")
@@ -234,20 +223,6 @@ def test_a_file_taken_out_after_the_manifest_is_asked_about(
     assert not (settled.fetch(settled.drop("first"), tmp_path / "staging") / victim).exists()
 
 
-def test_a_file_that_rots_unseen_is_refused(files: dict[str, Path], tmp_path: Path) -> None:
-    store = Store(url=str(tmp_path / "store"), own=True)
-    drop = store.put(files, "first")
-    victim = next(path for path in files if path.startswith("images/"))
-    manifest = tmp_path / "store/drops/first/manifest.json"
-    rotten = bytearray(files[victim].read_bytes())
-    rotten[100] ^= 1
-    (tmp_path / "store/drops/first" / victim).write_bytes(rotten)
-    manifest.write_bytes(manifest.read_bytes())  # as if the manifest were younger than the damage
-    with pytest.raises(DropError, match=f"{victim} is not what its manifest says"):
-        store.fetch(store.drop("first"), tmp_path / "staging")
-    assert not (tmp_path / "staging" / f"first-{drop.version}").exists()
-
-
 @pytest.mark.parametrize("text", ["[]", "{", '{"files": []}', '{"files": {"images/a.jpg": 1}}', "[" * 100_000])
 def test_a_manifest_that_is_no_manifest_is_named_and_blocks_its_own_drop_alone(
     place: Place, files: dict[str, Path], tmp_path: Path, text: str
@@ -258,116 +233,6 @@ def test_a_manifest_that_is_no_manifest_is_named_and_blocks_its_own_drop_alone(
     assert place.store.look("second") == place.store.drop("second")
     with pytest.raises(DropError, match=r"drops/first/manifest\.json"):
         place.store.fetch(place.settled("first"), tmp_path / "staging")
-
-
-def test_entries_beside_the_two_folders_arrive_as_names_alone(place: Place, tmp_path: Path) -> None:
-    place.write("by-hand/images/a.jpg", b"picture")
-    place.write("by-hand/labels.csv", b"a,b")
-    settled = place.store.model_copy(update={"settle_seconds": 0})
-    folder = settled.fetch(settled.drop("by-hand"), tmp_path / "staging")
-    assert (folder / "labels.csv").read_bytes() == b""
-
-
-@pytest.mark.parametrize(
-    "key", ["images/../../../outside.jpg", "images//a.jpg", "images/./a.jpg", f"images/{'n' * 300}"]
-)
-def test_keys_of_a_bucket_cannot_lead_out_of_the_drop(bucket: str, tmp_path: Path, key: str) -> None:
-    boto3.client("s3").put_object(Bucket=bucket.removeprefix("s3://"), Key=f"drops/x/{key}", Body=b"x")
-    store = Store(url=bucket, settle_seconds=0)
-    with pytest.raises(DropError, match="rename"):
-        store.fetch(store.drop("x"), tmp_path / "staging" / "deep" / "er")
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-def test_a_link_in_a_folder_is_landed_as_a_link(tmp_path: Path) -> None:
-    secret = tmp_path / "secret.jpg"
-    secret.write_bytes(b"secret")
-    images = tmp_path / "store/drops/x/images"
-    images.mkdir(parents=True)
-    (images / "a.jpg").symlink_to(secret)
-    store = Store(url=str(tmp_path / "store"), settle_seconds=0)
-    assert (store.fetch(store.drop("x"), tmp_path / "staging") / "images/a.jpg").is_symlink()
-
-
-def test_folders_that_a_console_made_are_no_files(bucket: str) -> None:
-    client = boto3.client("s3")
-    for key in ("drops/", "drops/x/", "drops/x/images/", "drops/x/images/a.jpg"):
-        client.put_object(Bucket=bucket.removeprefix("s3://"), Key=key, Body=b"")
-    assert [(name, [entry.path for entry in found]) for name, found in Store(url=bucket).listings()] == [
-        ("x", ["images/a.jpg"])
-    ]
-
-
-# Outages
-
-
-def test_a_folder_that_is_not_there_is_an_outage(tmp_path: Path, files: dict[str, Path]) -> None:
-    store = Store(url=str(tmp_path / "unmounted"))
-    for ask in (lambda: list(store.names()), lambda: store.put(files), lambda: store.look("x")):
-        with pytest.raises(StoreError, match=r"unmounted.*WMS_STORE_URL"):
-            ask()
-    assert not (tmp_path / "unmounted").exists()
-
-
-def test_a_file_where_the_drops_should_be_is_an_outage(tmp_path: Path) -> None:
-    (tmp_path / "drops").write_text("x")
-    with pytest.raises(StoreError, match="WMS_STORE_URL"):
-        list(Store(url=str(tmp_path)).names())
-
-
-def outages(monkeypatch: pytest.MonkeyPatch, bucket: str) -> dict[str, Callable[[], str]]:
-    def elsewhere() -> str:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-        return bucket
-
-    def nobody() -> str:
-        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-        return bucket
-
-    return {"unreachable": elsewhere, "no credentials": nobody, "no bucket": lambda: f"{bucket}-gone"}
-
-
-@pytest.mark.parametrize(
-    ("outage", "said"),
-    [("unreachable", "connect"), ("no credentials", "credentials"), ("no bucket", "does not exist")],
-)
-def test_an_outage_of_a_bucket_is_named_and_over_when_it_is_over(
-    bucket: str, monkeypatch: pytest.MonkeyPatch, files: dict[str, Path], outage: str, said: str
-) -> None:
-    from s3fs import S3FileSystem
-
-    drop = Store(url=bucket).put(files, "first")
-    with monkeypatch.context() as during:
-        url = outages(during, bucket)[outage]()
-        S3FileSystem.clear_instance_cache()
-        store = Store(url=url)
-        for ask in (lambda: list(store.names()), lambda: list(store.listings()), lambda: store.look("first")):
-            with pytest.raises(StoreError, match=rf"(?i){url}.*{said}.*WMS_STORE_URL"):
-                ask()
-        with pytest.raises(StoreError, match=url):
-            store.put(files, "second")
-    S3FileSystem.clear_instance_cache()
-    assert Store(url=bucket).drop("first") == drop
-    assert list(Store(url=bucket).names()) == ["first"]
-
-
-# A folder on somebody's machine
-
-
-def test_what_is_not_a_drop_is_refused_before_anything_is_copied(tmp_path: Path) -> None:
-    with pytest.raises(DropError, match="no folder"):
-        drop_files(tmp_path / "nowhere")
-    with pytest.raises(DropError, match=r"images/ and a folder masks/"):
-        drop_files(tmp_path)
-    (tmp_path / "images").mkdir()
-    with pytest.raises(EmptyDropError, match="is empty"):
-        drop_files(tmp_path)
-
-
-def test_a_limit_takes_whole_pairs_in_order_of_name(files: dict[str, Path]) -> None:
-    limited = first_pairs(files, 2)
-    assert {Path(path).stem for path in limited} == set(sorted({Path(path).stem for path in files})[:2])
 
 
 def test_a_manifest_lists_every_file_with_its_hash(files: dict[str, Path], tmp_path: Path) -> None:

@@ -58,20 +58,8 @@ def resources(settings: Settings) -> Resources:
     return Resources(
         io_manager=Handover(folder=str(home / "handover")),
         workspace=Workspace(home=str(home)),
-        store=Store(
-            url=settings.store,
-            settle_seconds=settings.settle_seconds,
-            reconcile_seconds=settings.reconcile_seconds,
-            own=not settings.store_url,
-        ),
-        inspector=Inspector(
-            folder=str(home / "quality"),
-            thresholds=asdict(settings.thresholds()),
-            decode_seconds=settings.decode_seconds,
-            decode_megabytes=settings.decode_megabytes,
-            workers=settings.decode_workers,
-            quarantine=settings.quarantine,
-        ),
+        store=_store(settings),
+        inspector=_inspector(settings),
         quarantine=Quarantine(folder=str(home / "quarantine")),
         data_repo=DataRepo(
             path=str(home / "data-repo"), origin=str(home / "code-host" / "data.git"), remote=settings.remote
@@ -89,6 +77,26 @@ def resources(settings: Settings) -> Resources:
         ),
         releases=Releases(folder=str(home / "releases"), code=_folder_of("serving")),
         service=LocalService(folder=str(home / "service"), host=settings.serve_host, port=settings.serve_port),
+    )
+
+
+def _store(settings: Settings) -> Store:
+    return Store(
+        url=settings.store,
+        settle_seconds=settings.settle_seconds,
+        reconcile_seconds=settings.reconcile_seconds,
+        own=not settings.store_url,
+    )
+
+
+def _inspector(settings: Settings) -> Inspector:
+    return Inspector(
+        folder=str(settings.home / "quality"),
+        thresholds=asdict(settings.thresholds()),
+        decode_seconds=settings.decode_seconds,
+        decode_megabytes=settings.decode_megabytes,
+        workers=settings.decode_workers,
+        quarantine=settings.quarantine,
     )
 
 

@@ -148,11 +148,7 @@ def validated_dataset(
     """
     with plain_failures():
         accepted = inspector.accepted(data_repo)
-        report = Report.from_json(Path(raw_dataset.report).read_text(encoding="utf-8"))
-        new = [
-            replace(row, dropped_at=raw_dataset.dropped_at, dropped_by=raw_dataset.dropped_by)
-            for row in report.manifest_rows(raw_dataset.drop, accepted)
-        ]
+        new = _new_rows(raw_dataset, accepted)
         current = _proposed(raw_dataset, new, data_repo)
         pairs = pairs_at(data_repo, current.commit)
         version = data_version(pairs)
@@ -181,6 +177,13 @@ def validated_dataset(
                 "thumbnails": thumbnails(folder, [(pair.image, pair.mask) for pair in new or pairs]),
             },
         )
+
+
+def _new_rows(raw: RawDataset, accepted: Accepted) -> list[Pair]:
+    """Rows of the drop's good pairs that are not accepted yet, with where they come from."""
+    report = Report.from_json(Path(raw.report).read_text(encoding="utf-8"))
+    rows = report.manifest_rows(raw.drop, accepted)
+    return [replace(row, dropped_at=raw.dropped_at, dropped_by=raw.dropped_by) for row in rows]
 
 
 def _proposed(raw: RawDataset, new: list[Pair], data_repo: DataRepo) -> DataVersion:

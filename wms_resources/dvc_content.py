@@ -102,16 +102,15 @@ class Content:
         The files of the folder `known` are not looked for when its listing is there, which is DVC's own rule.
         """
         remote = self.repo.cloud.get_remote_odb()
-        # asking also drops the empty listing that a killed push can leave in a folder
+        # Asking also drops the empty listing that a killed push can leave.
         listings = set(remote.oids_exist([folder, known or folder]))
         there = set(self.listing(known).values()) if known and known in listings else set()
         files = set(self.listing(folder).values()) - there
         self.repo.cloud.push({_hash(md5) for md5 in files}, odb=remote)
         if files.difference(remote.oids_exist(files)):
             raise DataRepoError(f"DVC could not push everything to {remote.path}.{self._said()}")
-        if folder not in listings:
-            cache = self.repo.cache.local
-            remote.add(cache.oid_to_path(folder), cache.fs, folder)
+        cache = self.repo.cache.local
+        remote.add(cache.oid_to_path(folder), cache.fs, folder)
 
     def export(self, folder: str, target: Path) -> None:
         """Fill the new folder `target` with the files of `folder`: hard links to the cache, or copies."""

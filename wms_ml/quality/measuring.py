@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wms_ml.arrays import ORIENTATION_TAG, turn_upright
+
 EDGE: Final = 512
 """Longer side, in pixels, at which pictures are measured: sharpness depends on scale, and pictures come in many."""
 
@@ -25,9 +27,11 @@ def reduction(width: int, height: int) -> int:
 
 def at_edge(grey: Image.Image) -> Image.Image:
     """A grey picture (mode L), divided by `reduction` already, with at most `EDGE` pixels on its longer side."""
-    small = grey.copy()
-    small.thumbnail((EDGE, EDGE), Image.Resampling.BOX)
-    return small
+    shrink = EDGE / max(grey.size)
+    if shrink >= 1:
+        return grey
+    width, height = (max(1, round(side * shrink)) for side in grey.size)
+    return grey.resize((width, height), Image.Resampling.BOX)
 
 
 def brightness_and_contrast(grey: Image.Image) -> tuple[float, float]:
@@ -37,28 +41,35 @@ def brightness_and_contrast(grey: Image.Image) -> tuple[float, float]:
     return float(mean), float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))
 
 
-def sharpness(grey: NDArray[np.float32]) -> float:
+def sharpness(grey: NDArray[np.uint8]) -> float:
     """Variance of the Laplacian over the four neighbours of grey values (height, width), 0 to 255.
 
     Rims have no four neighbours and are left out; a picture without an inside has 0.
     """
     if min(grey.shape) < 3:
         return 0.0
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1]
-    around += grey[1:-1, :-2]
-    around += grey[1:-1, 2:]
-    around -= 4 * grey[1:-1, 1:-1]
+    values = grey.astype(np.int16)
+    around = values[:-2, 1:-1] + values[2:, 1:-1]
+    around += values[1:-1, :-2]
+    around += values[1:-1, 2:]
+    around -= 4 * values[1:-1, 1:-1]
     return float(around.var(dtype=np.float64))
 
 
-def perceptual_hash(grey: Image.Image) -> str:
+def perceptual_hash(grey: Image.Image, tag: int = 1) -> str:
     """64 bits as 16 hex digits: which of the 8 x 8 lowest frequencies (cosine transform of the picture at
     32 x 32 pixels, the mean left out) lie above their median. Near-duplicates differ in few bits.
 
+    `tag` is the EXIF orientation by which `grey` (mode L) has to be turned first.
+
     Source: C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, section 3.2.
     """
-    small = np.asarray(grey.resize((32, 32), Image.Resampling.BOX), dtype=np.float64)
-    low = (_COSINES @ small @ _COSINES.T).ravel()
+    small = grey.resize((32, 32), Image.Resampling.BOX)
+    # What the file says of itself was read where damage in it is judged.
+    small.info.clear()
+    small.getexif()[ORIENTATION_TAG] = tag
+    values = np.asarray(turn_upright(small), dtype=np.float64)
+    low = (_COSINES @ values @ _COSINES.T).ravel()
     bits = low > np.median(low[1:])
     return np.packbits(bits).tobytes().hex()
 

@@ -13,7 +13,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from wms_ml.arrays import ORIENTATION_TAG, open_header, orientation, to_grey, to_rgb, turn_upright
+from wms_ml.arrays import open_header, orientation, to_grey, to_rgb, turn_upright
 from wms_ml.errors import PictureError
 from wms_ml.quality.inspection import Content, Damage, Header, ImageReading, MaskReading, Measuring, Reading, Role
 from wms_ml.quality.measuring import (
@@ -54,16 +54,19 @@ def _read_image(data: bytes, sha256: str, stored: Image.Image, tag: int) -> Imag
     fast = _fast(data, stored, "GRAY", step)
     if fast is None:
         upright = turn_upright(stored)
-        (width, height), small = upright.size, at_edge(to_rgb(upright).convert("L").reduce(step))
+        (width, height), still_to_turn = upright.size, 1
+        grey = to_rgb(upright).convert("L").reduce(step)
     else:
-        (width, height), small = _upright(stored.size, tag), _turned(at_edge(Image.fromarray(fast[..., 0])), tag)
+        (width, height), still_to_turn = _upright(stored.size, tag), tag
+        grey = Image.fromarray(fast[..., 0])
+    small = at_edge(grey)
     brightness, contrast = brightness_and_contrast(small)
     return ImageReading(
         header=Header(sha256, str(stored.format), width, height, tag),
         brightness=brightness,
         contrast=contrast,
-        sharpness=sharpness(np.asarray(small, dtype=np.float32)),
-        phash=perceptual_hash(small),
+        sharpness=sharpness(np.asarray(small)),
+        phash=perceptual_hash(small, still_to_turn),
     )
 
 
@@ -114,11 +117,6 @@ def _frame(data: bytes) -> int:
 
 def _upright(size: tuple[int, int], tag: int) -> tuple[int, int]:
     return size if tag < 5 else size[::-1]
-
-
-def _turned(small: Image.Image, tag: int) -> Image.Image:
-    small.getexif()[ORIENTATION_TAG] = tag
-    return turn_upright(small)
 
 
 def _extremes(mask: Image.Image, grey: Bytes2D) -> tuple[Bytes2D, Bytes2D]:
