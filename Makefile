@@ -27,8 +27,9 @@ demo: $(STAMP)
 dev: $(STAMP)
 	$(BIN)/wms dev
 
+# A file's tests stay together: many share a set-up. Two at a time, since most of them wait for processes.
 test: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .
