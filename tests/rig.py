@@ -42,7 +42,7 @@ class Platform:
 
     def wms(self, *arguments: str, expect: int = 0, **settings: str) -> "subprocess.CompletedProcess[str]":
         process = self.start(*arguments, **settings)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == expect, f"exit {process.returncode}: {out}\n{err}"
         assert "Traceback" not in err, err
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
