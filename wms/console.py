@@ -37,7 +37,9 @@ def line(record: logging.LogRecord) -> str:
         return f"  ✗ {event.step_key} failed"
     if kind == _CHECKED:
         outcome = event.event_specific_data
-        return f"  {'✓' if outcome.passed else '✗'} {outcome.check_name}"
+        warns = outcome.severity is dg.AssetCheckSeverity.WARN
+        # Checks that pass are many and say nothing.
+        return "" if outcome.passed else f"  {'!' if warns else '✗'} {outcome.check_name}"
     return ""
 
 
