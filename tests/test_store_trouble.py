@@ -130,3 +130,11 @@ def test_a_file_that_rots_unseen_is_refused(files: dict[str, Path], tmp_path: Pa
     with pytest.raises(DropError, match=f"{victim} is not what its manifest says"):
         store.fetch(store.drop("first"), tmp_path / "staging")
     assert not (tmp_path / "staging" / f"first-{drop.version}").exists()
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "..", "."])
+def test_an_id_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "store/elsewhere/images").mkdir(parents=True)
+    (tmp_path / "store/elsewhere/images/a.jpg").write_bytes(b"x")
+    with pytest.raises(DropError, match="no id of a drop"):
+        Store(url=str(tmp_path / "store"), settle_seconds=0).drop(name)

@@ -71,6 +71,8 @@ class Store(dg.ConfigurableResource):
             DropError: there is none, or it is still being copied.
             DropChangedError: it is another version by now.
         """
+        if "/" in drop_id or drop_id in ("", ".", ".."):
+            raise DropError(f"'{drop_id}' is no id of a drop: give the name of its folder in {self.url}/{DROPS}")
         found = self.look(drop_id)
         if version and (isinstance(found, NotReady) or found.version != version):
             raise _changed(drop_id, version, found)
@@ -157,7 +159,11 @@ class Store(dg.ConfigurableResource):
 
     def _sha256(self, drop_id: str, path: str) -> str:
         content = self._objects.read(f"{DROPS}/{drop_id}/{path}")
-        return hashlib.sha256(content or b"").hexdigest()
+        if content is None:
+            raise StoreError(
+                f"{self.url}/{DROPS}/{drop_id}/{path} vanished while it was read: somebody is at it, try again"
+            )
+        return hashlib.sha256(content).hexdigest()
 
 
 def _changed(drop_id: str, version: str, found: Drop | NotReady) -> DropChangedError:
