@@ -1,5 +1,6 @@
 """What several test files need: a drop, and servers that are started once."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 
 from tests.quality_folder import Folder
 from tests.s3 import AWS, new_bucket, serving
+
+# Two tests at a time on two cores: threads of one would only wait for those of the other. Read when torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ class Platform:
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("WMS_", "AWS_", "DAGSTER_"))}
-        own = {"WMS_HOME": str(home), "WMS_SERVE_PORT": str(free_port()), "OMP_NUM_THREADS": "2"}
+        own = {"WMS_HOME": str(home), "WMS_SERVE_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
         self.environment = {**clean, **own, **QUICK, **settings}
 
     def start(self, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
