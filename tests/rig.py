@@ -66,12 +66,14 @@ class Platform:
         experiments = [each.experiment_id for each in client.search_experiments()]
         return sorted(str(run.info.status) for run in client.search_runs(experiments))
 
-    def accepted(self) -> str:
-        """What `main` of the data repository holds, by content."""
+    def accepted(self) -> tuple[str, list[str]]:
+        """What `main` of the data repository holds: its pictures by content, and the drops that brought them."""
         git = ["git", "-C", str(self.home / "code-host" / "data.git"), "ls-tree", "-r", "main"]
-        return subprocess.run(
-            [*git, "images.dvc", "masks.dvc", "manifest"], capture_output=True, text=True, check=True
-        ).stdout
+        pictures, manifests = (
+            subprocess.run([*git, *paths], capture_output=True, text=True, check=True).stdout
+            for paths in (["images.dvc", "masks.dvc"], ["--name-only", "manifest"])
+        )
+        return pictures, [line.rpartition("-")[0] for line in manifests.splitlines()]
 
     def state(self) -> dict[str, Any]:
         """What people rely on: the model, the data, the service."""
