@@ -36,7 +36,7 @@ DROP_TAG: Final = "wms/drop"
 LISTING_TAG: Final = "wms/listing"
 """Tag of a run: the drop it is for, with what identifies its listing; spares the sensor from reading it again."""
 OUTAGE_TAG: Final = "wms/outage"
-"""Tag of a run that could not reach the store: its drop has not had its run yet. Its value is that of LISTING_TAG."""
+"""Tag of a run that did not get its drop (outage, other version): the drop has not had its run. Its value is that of LISTING_TAG."""
 
 
 class DropConfig(dg.Config):
@@ -68,6 +68,7 @@ def raw_dataset(
             folder = store.fetch(drop, workspace.staging)
         except DropChangedError as error:
             context.log.warning(str(error))
+            _not_had(context)  # the version may come back: people undo what they did
             return
         yield _inspected(drop, folder, inspector.accepted(data_repo), inspector, quarantine, workspace)
 
@@ -78,9 +79,13 @@ def _outage_noted(context: dg.AssetExecutionContext) -> Iterator[None]:
     try:
         yield
     except StoreError:
-        listing = context.run.tags.get(LISTING_TAG, "unknown")
-        context.instance.add_run_tags(context.run_id, {OUTAGE_TAG: listing})
+        _not_had(context)
         raise
+
+
+def _not_had(context: dg.AssetExecutionContext) -> None:
+    listing = context.run.tags.get(LISTING_TAG, "unknown")
+    context.instance.add_run_tags(context.run_id, {OUTAGE_TAG: listing})
 
 
 def _inspected(
