@@ -36,7 +36,7 @@ DROP_TAG: Final = "wms/drop"
 LISTING_TAG: Final = "wms/listing"
 """Tag of a run: the drop it is for, with what identifies its listing; spares the sensor from reading it again."""
 OUTAGE_TAG: Final = "wms/outage"
-"""Tag of a run that did not get its drop (outage, other version): the drop has not had its run. Its value is that of LISTING_TAG."""
+"""Tag of a run that did not get its drop (outage, other version); its value is that of LISTING_TAG."""
 
 
 class DropConfig(dg.Config):
