@@ -126,6 +126,7 @@ def test_a_file_that_rots_unseen_is_refused(files: dict[str, Path], tmp_path: Pa
     rotten = bytearray(files[victim].read_bytes())
     rotten[100] ^= 1
     (tmp_path / "store/drops/first" / victim).write_bytes(rotten)
+    time.sleep(0.05)
     manifest.write_bytes(manifest.read_bytes())  # as if the manifest were younger than the damage
     with pytest.raises(DropError, match=f"{victim} is not what its manifest says"):
         store.fetch(store.drop("first"), tmp_path / "staging")

@@ -1,6 +1,6 @@
 """Landing a drop: from its listing to files in a folder of this machine, checked against what its manifest says."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wms_ml.errors import DropError
@@ -46,8 +46,13 @@ def _safe(drop_id: str, path: str) -> tuple[str, ...]:
     return parts
 
 
-def verify(drop_id: str, entries: Sequence[Entry], manifest: Manifest, folder: Path) -> None:
+def verify(
+    drop_id: str, entries: Sequence[Entry], manifest: Manifest, folder: Path, stored: Callable[[str], str]
+) -> None:
     """Hold a landed drop against its manifest; files that people changed after it may differ.
+
+    `stored` (path in the drop to hex digest) is asked about a file that differs and was changed in the manifest's own
+    second, which is all that S3 tells: it has to have arrived as it is there.
 
     Raises:
         DropError: a file is missing or damaged, or the manifest is no manifest.
@@ -62,8 +67,11 @@ def verify(drop_id: str, entries: Sequence[Entry], manifest: Manifest, folder: P
                 f"drop {drop_id}: {path} is in its manifest but missing. Send the drop again, or remove {where} if the "
                 "file was taken out on purpose"
             )
-        untouched = found[path].changed <= found[MANIFEST].changed and path.split("/")[0] in FOLDERS
-        if untouched and (found[path].link or sha256_of(folder / path) != row["sha256"]):
+        entry, last = found[path], found[MANIFEST].changed
+        if entry.changed > last or path.split("/")[0] not in FOLDERS:
+            continue
+        landed = "" if entry.link else sha256_of(folder / path)
+        if landed != row["sha256"] and (entry.changed < last or landed != stored(path)):
             raise DropError(
                 f"drop {drop_id}: {path} is not what its manifest says, though nobody changed it: send the drop again"
             )

@@ -84,13 +84,17 @@ class Manifest:
             return cls({}, fault="has no list of files with size and sha256")
         return cls(files, str(value.get("created", "")), str(value.get("by", "")))
 
-    def agrees(self, entries: Sequence[Entry]) -> bool:
+    def agrees(self, entries: Sequence[Entry], sha256_of: Callable[[str], str]) -> bool:
         """Whether a listing holds what this names and nothing that came or changed later."""
         last = next(entry.changed for entry in entries if entry.path == MANIFEST)
         content = content_of(entries)
         if self.fault or any(entry.changed > last for entry in content):
             return False
-        return {entry.path: entry.size for entry in content} == {path: row["size"] for path, row in self.files.items()}
+        if {entry.path: entry.size for entry in content} != {path: row["size"] for path, row in self.files.items()}:
+            return False
+        # S3 tells whole seconds: a file of the manifest's own second may have been overwritten after it.
+        doubtful = (entry.path for entry in content if entry.changed == last)
+        return all(sha256_of(path) == self.files[path]["sha256"] for path in doubtful)
 
 
 def _is_row(value: Any) -> bool:
@@ -107,13 +111,13 @@ def judge(
 ) -> Drop | NotReady:
     """Whether the drop of these entries is ready, and as what.
 
-    `sha256_of` (path in the drop to hex digest) is asked only about files that were touched after the manifest: the
-    same bytes written again are the same version.
+    `sha256_of` (path in the drop to hex digest) is asked only about files that may have been touched after the
+    manifest: the same bytes written again are the same version.
     """
     content = content_of(entries)
     if not content:
         return NotReady(drop_id, "empty so far")
-    if manifest and manifest.agrees(entries):
+    if manifest and manifest.agrees(entries, sha256_of):
         return Drop(drop_id, version_of(manifest.files), listing_of(entries), manifest.created, manifest.by)
     if any(entry.path == UPLOADING for entry in entries):
         return NotReady(drop_id, "an upload is under way, or broke off: send it again with `wms drop`")
@@ -148,7 +152,7 @@ def _contents(
     found: dict[str, dict[str, Any]] = {}
     for entry in content_of(entries):
         row = manifest.files.get(entry.path)
-        same = row is not None and row["size"] == entry.size and entry.changed <= written
+        same = row is not None and row["size"] == entry.size and entry.changed < written
         found[entry.path] = row if same and row else {"size": entry.size, "sha256": sha256_of(entry.path)}
     return found
 
