@@ -24,7 +24,8 @@ from tests.builders import drop_folder, pair
 from tests.s3 import AWS, new_bucket, serving
 from wms_ml.pairs import Pair, write_manifest
 from wms_resources import data_repo, dvc_content
-from wms_resources.data_repo import FOLDERS, DataRepo
+from wms_resources.data_commits import FOLDERS
+from wms_resources.data_repo import DataRepo
 from wms_resources.drop_folder import drop_files
 from wms_resources.inspector import Inspector
 from wms_resources.objects import open_objects

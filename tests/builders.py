@@ -50,7 +50,21 @@ def drop_folder(folder: Path, count: int, seed: int = 0, size: tuple[int, int] =
 
 def table(*dice: float, model: str = "sha256:a", data_version: str = "v1", split: str = "test") -> ScoreTable:
     rows = [
-        PictureScore(f"id{index}", f"picture {index}", value, value / (2 - value), 1.0, value > 0)
+        PictureScore(
+            pair_id=f"id{index}",
+            name=f"picture {index}",
+            dice=value,
+            iou=value / (2 - value),
+            pixel_accuracy=1.0,
+            hausdorff95=100 * (1 - value),
+            hausdorff=120 * (1 - value),
+            diagonal=120.0,
+            found=value > 0,
+            orientation=1,
+            brightness=100.0,
+            coverage=0.1,
+            sharpness=10.0,
+        )
         for index, value in enumerate(dice)
     ]
     return ScoreTable(model, data_version, split, tuple(rows))

@@ -17,10 +17,10 @@ Drop = tuple[str, dict[str, Path], Path]
 class World:
     """A shared origin and DVC remote, and as many clones of them as a test wants."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, remote: str = "") -> None:
         self.folder = folder
         self.origin = folder / "origin.git"
-        self.remote = folder / "remote"
+        self.remote = remote or folder / "remote"
 
     def clone(self, name: str = "clone") -> DataRepo:
         return DataRepo(path=str(self.folder / name), origin=str(self.origin), remote=str(self.remote))

@@ -149,7 +149,7 @@ def test_another_version_of_the_measuring_decodes_again(
 
 
 def accepted(folder: Folder, **changes: object) -> Pairs:
-    return Pairs(*(replace(row_of(pair, "earlier"), **changes) for pair in folder.check().pairs))
+    return Pairs(*(replace(row_of(pair, "earlier", "train"), **changes) for pair in folder.check().pairs))
 
 
 def test_accepted_pairs_are_not_decoded_again(folder: Folder) -> None:

@@ -17,7 +17,7 @@ from wms_ml.quality.thresholds import Thresholds
 
 def accepted_like(pairs: Iterable[Measures], count: int, share: float = 1.0, **changes: float) -> Accepted:
     """`count` pairs with these measures and other contents, a `share` of them changed."""
-    rows = [row_of(pair, "earlier") for pair in pairs]
+    rows = [row_of(pair, "earlier", "train") for pair in pairs]
     like = [replace(rows[index % len(rows)], **(changes if index < share * count else {})) for index in range(count)]
     return Accepted.of(
         replace(row, name=f"old{index}", image_sha256=f"{index:064x}", mask_sha256=f"{index:064x}")

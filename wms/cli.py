@@ -5,7 +5,15 @@ from typing import Final
 
 import typer
 
-from wms import commands_data, commands_hooks, commands_model, commands_quarantine, commands_run, commands_service
+from wms import (
+    commands_data,
+    commands_dataset,
+    commands_hooks,
+    commands_model,
+    commands_quarantine,
+    commands_run,
+    commands_service,
+)
 from wms_ml.errors import WmsError
 
 app: Final = typer.Typer(
@@ -28,6 +36,7 @@ for command, function in (
     ("doctor", commands_service.doctor),
 ):
     app.command(command)(function)
+app.add_typer(commands_dataset.app, name="data")
 app.add_typer(commands_quarantine.app, name="quarantine")
 app.add_typer(commands_hooks.app, name="hooks")
 

@@ -22,7 +22,7 @@ from wms_ml.quality.report import Report, Severity
 from wms_ml.quality.rules import RULES
 from wms_ml.reporting import bar, follow
 from wms_ml.split import counts
-from wms_resources.data_repo import DataRepo, DataVersion
+from wms_resources.data_repo import DataRepo, DataVersion, MainMovedError
 from wms_resources.inspector import Inspector
 from wms_resources.manifests import pairs_at
 from wms_resources.orphans import claim_run
@@ -152,9 +152,7 @@ def validated_dataset(
     The branch `data/<drop>` proposes the drop; `main` moves when a model trained on it is promoted.
     """
     with plain_failures():
-        accepted = inspector.accepted(data_repo)
-        new = _new_rows(raw_dataset, accepted)
-        current = _proposed(raw_dataset, new, data_repo)
+        new, current = _proposed(raw_dataset, inspector, data_repo)
         pairs = pairs_at(data_repo, current.commit)
         version = data_version(pairs)
         folder = data_repo.materialize(current, workspace.datasets / version)
@@ -173,7 +171,7 @@ def validated_dataset(
             ),
             data_version=dg.DataVersion(version),
             metadata={
-                "pairs": dg.MetadataValue.md(f"{len(accepted)} existing + {len(new)} new = **{len(pairs)}**"),
+                "pairs": dg.MetadataValue.md(f"{len(pairs) - len(new)} existing + {len(new)} new = **{len(pairs)}**"),
                 "split": dg.MetadataValue.md(_split_table(sides, counts(new))),
                 "data version": version,
                 "git": f"{current.branch} @ {current.commit[:12]}",
@@ -191,16 +189,28 @@ def _new_rows(raw: RawDataset, accepted: Accepted) -> list[Pair]:
     return [replace(row, dropped_at=raw.dropped_at, dropped_by=raw.dropped_by) for row in rows]
 
 
-def _proposed(raw: RawDataset, new: list[Pair], data_repo: DataRepo) -> DataVersion:
-    """The accepted data with the new pairs on a branch of their own; what is accepted when nothing is new."""
-    current = data_repo.accepted()
-    if current and not new:
+def _proposed(raw: RawDataset, inspector: Inspector, data_repo: DataRepo) -> tuple[list[Pair], DataVersion]:
+    """The drop's new pairs, and the accepted data with them on a branch; what is accepted when nothing is new.
+
+    Sides follow from what is accepted, so when that moves in between they are worked out again.
+    """
+    while True:
+        before = data_repo.accepted()
+        new = _new_rows(raw, inspector.accepted(data_repo))
+        try:
+            return new, _proposal(raw, new, data_repo, before.commit if before else None)
+        except MainMovedError:
+            continue
+
+
+def _proposal(raw: RawDataset, new: list[Pair], data_repo: DataRepo, onto: str | None) -> DataVersion:
+    if not new and (current := data_repo.accepted()):
         return current
     files = {path: Path(raw.folder) / path for pair in new for path in (pair.image, pair.mask)}
     with TemporaryDirectory() as scratch:
         manifest = Path(scratch) / "manifest.parquet"
         write_manifest(new, manifest)
-        return data_repo.propose(raw.drop, files, manifest)
+        return data_repo.propose(raw.drop, files, manifest, onto=onto)
 
 
 def _split_table(sides: dict[str, int], new: dict[str, int]) -> str:

@@ -7,6 +7,7 @@ from wms_ml.errors import DataError
 from wms_ml.pairs import Pair, read_manifest
 from wms_ml.quality.check import check_folder
 from wms_ml.quality.report import row_of
+from wms_ml.split import assign
 
 MANIFEST = "manifest.parquet"
 
@@ -39,4 +40,5 @@ def _pair_up(folder: Path) -> list[Pair]:
     if broken:
         first = broken[0]
         raise DataError(f"{folder / first.files[0]}: {first.message}. {first.remedy} ({len(broken)} such files)")
-    return [row_of(pair, drop="") for pair in report.pairs]
+    sides = assign(report.pairs, Accepted())
+    return [row_of(pair, "", sides[pair.image_sha256]) for pair in report.pairs]

@@ -8,7 +8,7 @@ that calling again would not cure. What people see is a plain DVC repository: `g
 import hashlib
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,23 +18,10 @@ from filelock import FileLock
 from pydantic import Field
 
 from wms_ml.errors import DataRepoError
-from wms_resources import dvc_content
-from wms_resources.dvc_content import Content, Folder
+from wms_resources import data_commits, dvc_content
+from wms_resources.data_commits import FOLDERS, commit_on, folders_of
+from wms_resources.dvc_content import Content
 from wms_resources.git import Git, is_folder
-
-FOLDERS = ("images", "masks")
-
-_README = """# Pairs of meter pictures
-
-Images and masks are tracked with DVC (`images.dvc`, `masks.dvc`): `dvc pull` fetches them from the remote in
-`.dvc/config`. Branch `main` is the accepted data, a branch `data/<drop>` is a drop that was proposed, and
-`manifest/<drop>-<content>.parquet` lists pairs of that drop. The platform writes all of it: change nothing by hand.
-"""
-_SCAFFOLD = {
-    "README.md": _README,
-    ".gitignore": "/images\n/masks\n",
-    ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +29,7 @@ class DataVersion:
     """One version of the data set.
 
     Attributes:
-        branch: `main`, or `data/<drop id>` for a proposed drop.
+        branch: `main`, or `data/<drop id>` for a proposed drop; in a history also others, see `Recorded.branches`.
         commit: git's id of the version.
         images_md5: DVC's id of the folder of images, `<md5>.dir`.
         masks_md5: DVC's id of the folder of masks, `<md5>.dir`.
@@ -52,6 +39,30 @@ class DataVersion:
     commit: str
     images_md5: str
     masks_md5: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A version of the data set as the repository's history tells of it.
+
+    Attributes:
+        version: the version itself.
+        created: when it was proposed, ISO 8601 in UTC.
+        branches: what leads to it: `main`, `data/<drop>`, or `replaced/<drop>/<commit>` for a proposal that another
+            took the place of; none for what `main` has left behind.
+        accepted: whether `main` holds it, alone or under later drops.
+        manifests: git's ids of its manifests' content.
+    """
+
+    version: DataVersion
+    created: str
+    branches: tuple[str, ...]
+    accepted: bool
+    manifests: tuple[str, ...]
+
+
+class MainMovedError(DataRepoError):
+    """`main` is not any more what a proposal was made for."""
 
 
 class DataRepo(dg.ConfigurableResource):
@@ -72,19 +83,24 @@ class DataRepo(dg.ConfigurableResource):
         commit = git.resolve("main")
         return _version(git, "main", commit) if commit else None
 
-    def propose(self, drop_id: str, files: Mapping[str, Path], manifest: Path) -> DataVersion:
+    def propose(
+        self, drop_id: str, files: Mapping[str, Path], manifest: Path, *, onto: str | None = "main"
+    ) -> DataVersion:
         """Publish branch `data/<drop_id>`: `main` as it is now, plus these files and the drop's manifest.
 
         Proposing the same again returns an equal version; proposing other files or another manifest under the
-        same id replaces the branch. The content is on the DVC remote before the branch appears.
+        same id replaces the branch, and what it was stays in the history. The content is on the DVC remote before
+        the branch appears.
 
         Args:
             drop_id: letters, digits, `.`, `_` and `-`.
             files: `images/<name>` or `masks/<name>` to the local file. What `main` has already is skipped.
             manifest: local file that becomes `manifest/<drop_id>-<content>.parquet`, beside those that earlier versions
                 of the drop brought.
+            onto: the accepted commit that the manifest was made for, None when there was none; by default it fits any.
 
         Raises:
+            MainMovedError: something else is accepted by now than `onto`.
             DataRepoError: a name exists in `main` with other content; an id, name or file is unusable.
         """
         _check_names(drop_id, files)
@@ -95,15 +111,20 @@ class DataRepo(dg.ConfigurableResource):
         with self._lock():
             git = self._mirror()
             main = git.resolve("main")
-            old = _folders(git, main) if main else {}
+            old = folders_of(git, main) if main else {}
+            if onto not in ("main", main if old else None):
+                raise MainMovedError(f"main took other data while {branch} was made ready: run it again.")
             with self._content() as content:
                 new = {name: content.extend(old.get(name), _inside(name, files)) for name in FOLDERS}
                 for name, folder in new.items():
                     content.push(folder.md5, known=old[name].md5 if name in old else None)
             changed |= {f"{name}.dvc": new[name].dump(name) for name in FOLDERS if new[name] != old.get(name)}
-            commit = _commit(git, main, branch, changed)
-            if commit != git.resolve(branch):
-                git.push(self._origin, commit, branch, replacing=git.resolve(branch))
+            commit = commit_on(git, main, branch, changed)
+            replaced = git.resolve(branch)
+            if commit != replaced:
+                if replaced and not (main and git.is_ancestor(replaced, of=main)):
+                    git.keep(self._origin, replaced, f"replaced/{drop_id}/{replaced[:12]}")
+                git.push(self._origin, commit, branch, replacing=replaced)
         return DataVersion(branch, commit, new["images"].md5, new["masks"].md5)
 
     def accept(self, version: DataVersion) -> DataVersion:
@@ -140,10 +161,16 @@ class DataRepo(dg.ConfigurableResource):
             if rev == "main":
                 return {}
             raise DataRepoError(f"{self.origin} has no branch or commit {rev}: look at `git ls-remote`.")
-        found = git.files(commit, "manifest/")
-        return {
-            path.removeprefix("manifest/").removesuffix(".parquet"): entry.split()[2] for path, entry in found.items()
-        }
+        return data_commits.manifest_ids(git, commit)
+
+    def history(self) -> Iterator[Recorded]:
+        """Every version that was accepted or proposed, newest first, as far as the caller asks."""
+        git = self._mirror()
+        for commit in data_commits.history(git):
+            branch = "main" if "main" in commit.branches else next(iter(commit.branches), "")
+            if version := _version(git, branch, commit.id):
+                ids = tuple(data_commits.manifest_ids(git, commit.id).values())
+                yield Recorded(version, commit.created, commit.branches, commit.accepted, ids)
 
     def manifests(self, ids: Iterable[str]) -> list[bytes]:
         """The Parquet bytes of manifests, by git's ids as `manifest_ids` gave them, in that order."""
@@ -208,37 +235,10 @@ def _inside(folder: str, files: Mapping[str, Path]) -> dict[str, Path]:
     return {name.removeprefix(f"{folder}/"): p for name, p in files.items() if name.startswith(f"{folder}/")}
 
 
-def _folders(git: Git, commit: str) -> dict[str, Folder]:
-    """What a commit tracks: both folders, or none in a repository that holds no data yet."""
-    found = git.files(commit, *(f"{name}.dvc" for name in FOLDERS))
-    folders = {
-        path.removesuffix(".dvc"): Folder.parse(text)
-        for path, text in zip(found, git.contents(found.values()), strict=True)
-    }
-    sound = {name: folder for name, folder in folders.items() if folder}
-    if len(sound) != len(found) or len(found) not in (0, len(FOLDERS)):
-        raise DataRepoError(f"images.dvc and masks.dvc of {commit} are not two folders: mend them in git.")
-    return sound
-
-
 def _version(git: Git, branch: str, commit: str) -> DataVersion | None:
-    folders = _folders(git, commit)
+    folders = folders_of(git, commit)
     return DataVersion(branch, commit, folders["images"].md5, folders["masks"].md5) if folders else None
 
 
 def _moved(version: DataVersion) -> str:
     return f"main has taken other data since {version.branch} was proposed: propose again, then accept that."
-
-
-def _commit(git: Git, main: str | None, branch: str, changed: Mapping[str, bytes]) -> str:
-    """The commit of `main` plus the changed files: one that exists when it fits, otherwise a new one."""
-    base = git.files(main) if main else {}
-    scaffold = {path: git.add_file(text.encode()) for path, text in _SCAFFOLD.items()}
-    tree = git.add_tree(scaffold | base | {path: git.add_file(content) for path, content in changed.items()})
-    if main and git.header(main)[0] == tree:
-        return main
-    parents = [main] if main else []
-    earlier = git.resolve(branch)
-    if earlier and git.header(earlier) == (tree, parents):
-        return earlier
-    return git.add_commit(tree, parents, f"Add the pairs of drop {branch.removeprefix('data/')}\n")

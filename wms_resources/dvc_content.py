@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,8 +46,7 @@ class Folder:
         fields = dict(re.findall(r"^[- ] (\w+): (\S+)$", content.decode(errors="replace"), re.MULTILINE))
         if not fields.get("md5", "").endswith(".dir"):
             return None
-        size = int(fields["size"]) if "size" in fields else None
-        return cls(fields["md5"], size, int(fields.get("nfiles", 0)))
+        return cls(fields["md5"], int(fields["size"]) if "size" in fields else None, int(fields.get("nfiles", 0)))
 
     def dump(self, name: str) -> bytes:
         """The `.dvc` file of this folder, called `name`."""
@@ -143,13 +142,14 @@ class Content:
 
     def _fetch(self, md5s: set[str]) -> None:
         cache = self.repo.cache.local
-        lacking = md5s.difference(cache.oids_exist(md5s))
-        if not lacking:
+        if not (lacking := md5s.difference(cache.oids_exist(md5s))):
             return
         folders = {md5 for md5 in md5s if md5.endswith(".dir")}  # spares DVC from listing the whole remote
-        self.repo.cloud.pull({_hash(md5) for md5 in lacking | folders})
-        lost = sorted(md5 for md5 in lacking if not cache.exists(md5))
-        if lost:
+        with suppress(FileNotFoundError):  # which DVC stumbles over where a bucket lacks a file
+            self.repo.cloud.pull({_hash(md5) for md5 in lacking | folders})
+        if missing := {md5 for md5 in lacking if not cache.exists(md5)}:
+            there = self.repo.cloud.get_remote_odb().oids_exist(missing)
+            lost = sorted(missing.difference(there) or missing)
             raise DataRepoError(
                 f"DVC's remote lacks {len(lost)} files, or has them damaged: {lost[0]} …{self._said()}\n"
                 "Restore them there, or push them again from a machine that has them (`dvc push`)."
@@ -218,17 +218,17 @@ class _Listener(logging.Handler):
 def _silenced() -> Iterator[list[str]]:
     """Keep DVC off the terminal while it works; yields the list that its warnings go to."""
     listener = _Listener()
-    loggers = [logging.getLogger(name) for name in ("dvc", "dvc_data", "dvc_objects")]
+    printing = {each: each.handlers for each in map(logging.getLogger, ("dvc", "dvc_data", "dvc_objects"))}
     for bars in ("dvc.progress", "dvc_data.callbacks"):  # above ERROR these draw no progress bars
         logging.getLogger(bars).setLevel(logging.CRITICAL)
-    for logger in loggers:
-        logger.addHandler(listener)
+    for logger in printing:
+        logger.handlers = [listener]
         logger.propagate = False
     try:
         yield listener.words
     finally:
-        for logger in loggers:
-            logger.removeHandler(listener)
+        for logger, handlers in printing.items():
+            logger.handlers = handlers
             logger.propagate = True
 
 

@@ -23,6 +23,9 @@ from wms_ml.errors import DataRepoError
 LOCK_LIFETIME_S = 10
 """Git holds the lock of a branch for milliseconds: one this old belongs to a process that was killed."""
 
+REPLACED = "refs/tags/replaced"
+"""Where a commit is kept that another took the place of on its branch."""
+
 _SETTINGS = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "init.defaultBranch=main")
 _REACH = frozenset({"GIT_ASKPASS", "GIT_SSH", "GIT_SSH_COMMAND"})
 """The caller's variables that say how to reach a host; all others could say where to write."""
@@ -75,7 +78,7 @@ def _modified(lock: Path) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """A bare repository that mirrors the branches of another one.
+    """A bare repository that mirrors the branches of another one, and what they held before.
 
     Files of a commit are handled as a mapping of path to git's own entry, such as `100644 blob 1f7a…`.
 
@@ -96,8 +99,8 @@ class Git:
             clear_stale_locks(self.folder, lifetime_s=0)
             if is_folder(origin):
                 create(Path(origin))
-            refspec = "+refs/heads/*:refs/heads/*"
-            self.run("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", origin, refspec)
+            refspecs = ("+refs/heads/*:refs/heads/*", f"+{REPLACED}/*:{REPLACED}/*")
+            self.run("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", origin, *refspecs)
 
     def push(self, origin: str, commit: str, branch: str, *, replacing: str | None) -> None:
         """Move `branch` of `origin` to `commit` if it still is at `replacing` (None: does not exist)."""
@@ -105,6 +108,10 @@ class Git:
             clear_stale_locks(Path(origin))
         lease = f"--force-with-lease=refs/heads/{branch}:{replacing or ''}"
         self.run("push", "--quiet", lease, origin, f"{commit}:refs/heads/{branch}")
+
+    def keep(self, origin: str, commit: str, name: str) -> None:
+        """Keep `commit`, which is about to lose its branch, under `name` (`replaced/…`) in `origin`."""
+        self.run("push", "--quiet", origin, f"{commit}:refs/tags/{name}")
 
     def resolve(self, rev: str) -> str | None:
         """The commit that a branch or commit id stands for; None when this repository has no such thing."""

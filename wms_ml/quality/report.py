@@ -25,7 +25,7 @@ from wms_ml.measures import Measures
 from wms_ml.pairs import Pair, pair_id
 from wms_ml.quality import shape
 from wms_ml.quality.thresholds import Thresholds
-from wms_ml.split import side
+from wms_ml.split import assign
 
 FORMAT: Final = 2
 """Version of the JSON form; `wms_ml.quality.schema` describes it."""
@@ -192,7 +192,9 @@ class Report:
 
     def manifest_rows(self, drop: str, accepted: Accepted) -> list[Pair]:
         """Rows of the manifest for the new pairs, each with its side of the split, brought by `drop`."""
-        return [row_of(pair, drop) for pair in self.new_pairs(accepted)]
+        new = self.new_pairs(accepted)
+        sides = assign(new, accepted)
+        return [row_of(pair, drop, sides[pair.image_sha256]) for pair in new]
 
     def to_json(self) -> str:
         """The report as JSON text; the same report gives the same text."""
@@ -233,11 +235,6 @@ def _report(value: Any) -> Report:
     return report
 
 
-def row_of(pair: Measures, drop: str) -> Pair:
+def row_of(pair: Measures, drop: str, side: str) -> Pair:
     """The manifest's row of a measured pair that `drop` brought, on its side of the split."""
-    return Pair(
-        **asdict(pair),
-        pair_id=pair_id(pair.image_sha256, pair.mask_sha256),
-        split=side(pair.image_sha256),
-        drop=drop,
-    )
+    return Pair(**asdict(pair), pair_id=pair_id(pair.image_sha256, pair.mask_sha256), split=side, drop=drop)
