@@ -1,6 +1,7 @@
 """The registry and the one function that moves `production`, against a real MLflow on SQLite."""
 
 import hashlib
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import table
-from wms_ml.errors import GateError, NoProductionModelError, RegistryError
+from wms_ml.errors import DataError, GateError, NoProductionModelError, RegistryError
 from wms_resources.promotion import Promoter
 from wms_resources.registry import Evidence, ModelVersion, Registry
 from wms_resources.tracking import Tracking
@@ -125,6 +126,18 @@ def test_evidence_from_other_pictures_than_the_test_side_is_refused(world: World
     world.registry.save_evidence(first, Evidence(first.version, None, "v1", ours, None))
     with pytest.raises(GateError, match="about something else"):
         world.promote(first)
+
+
+def test_evidence_of_an_earlier_releases_form_is_refused_and_says_what_to_do(world: World) -> None:
+    first = world.version(b"one")
+    world.judged(first, 0.5, None)
+    (stored,) = (world.home / "artifacts").rglob("evidence/*.json")
+    values = json.loads(stored.read_text())
+    del values["challenger_scores"]["form"]
+    stored.write_text(json.dumps(values))
+    with pytest.raises(DataError, match="score the model again"):
+        world.promote(first)
+    assert world.registry.champion() is None
 
 
 def test_promoting_the_champion_again_changes_nothing(world: World) -> None:

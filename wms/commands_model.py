@@ -1,11 +1,12 @@
 """Commands that use a model: evaluate, predict."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from wms.output import print_json, say, write_json
+from wms.output import print_json, say
 from wms.settings import load_settings
 from wms_ml.errors import DataError, PictureError
 
@@ -13,33 +14,24 @@ from wms_ml.errors import DataError, PictureError
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="folder with images/ and masks/")],
     model: Annotated[str, typer.Option(help="registry version, alias or .onnx file")] = "production",
-    json_file: Annotated[Path | None, typer.Option("--json", help="write the figures here as JSON")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write all figures here as JSON; - prints")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for score tables, report and contact sheets")] = None,
 ) -> None:
-    """Dice and IoU of a model on pictures whose masks are known, each at its own size."""
+    """How well a model finds windows whose masks are known: means with 95 % intervals, and by kind of picture."""
+    from rich.console import Console
+
+    from wms.report_files import refuse_unwritable, write
+    from wms.score_view import show
     from wms_ml.dataset import load_dataset
     from wms_ml.evaluation import evaluate as score_models
+    from wms_ml.evaluation import run
 
+    refuse_unwritable({"--json": json_file})
     pairs = load_dataset(folder)
     path, said = _model(model)
-    table = score_models(folder, pairs, [path], "")[0]
-    names = {pair.pair_id: pair.name for pair in pairs}
-    outcome = {
-        "model": said,
-        "digest": table.model,
-        **{name: table.mean(name) for name in ("dice", "iou", "pixel_accuracy")},
-        "pictures": [
-            {
-                "name": names[row.pair_id],
-                "dice": row.dice,
-                "iou": row.iou,
-                "pixel_accuracy": row.pixel_accuracy,
-            }
-            for row in table.rows
-        ],
-    }
-    if json_file:
-        write_json(outcome, json_file)
-    typer.echo(f"{said}: Dice {outcome['dice']:.4f}  IoU {outcome['iou']:.4f}  on {len(table.rows)} pictures")
+    tables = run(folder, pairs, "", [path], out) if out else score_models(folder, pairs, [path], "")
+    show(said, tables[0], Console(stderr=json_file == Path("-")))
+    write(json_file, lambda: _figures(said, tables[0]))
 
 
 def predict(
@@ -67,6 +59,23 @@ def predict(
     say(f"{len(rows) - len(failed)} masks in {out}, overlays in {out / 'overlays'}")
     if failed:
         raise typer.Exit(1)
+
+
+def _figures(said: str, table: Any) -> str:
+    """Everything a score table says, as JSON: means on top, then intervals and slices, then every picture."""
+    from dataclasses import asdict
+
+    from wms_ml.score_report import METRICS, as_json
+
+    outcome = {
+        "model": said,
+        "digest": table.model,
+        "data_version": table.data_version,
+        **{metric.name: table.mean(metric.name) for metric in METRICS},
+        **as_json(table),
+        "pictures": [asdict(row) for row in table.rows],
+    }
+    return json.dumps(outcome, indent=1) + "\n"
 
 
 def _model(reference: str) -> tuple[Path, str]:

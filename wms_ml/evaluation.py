@@ -1,33 +1,51 @@
 """The evaluation program: `python -m wms_ml.evaluation --data DIR --split test --model FILE --out DIR`.
 
 Scores one or more models on the same pictures, at the pictures' own size, with the runtime that serves them. Writes
-`scores-<i>.json` for the i-th model, and a picture of the best and the worst of the first.
+`scores-<i>.json` and `scores-<i>.csv` for the i-th model, `report.md` about all of them, and of the first `best.jpg`,
+`median.jpg` and `worst.jpg`. Every picture is read and predicted once; memory holds one picture and the rows.
 """
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TypeVar
 
 from PIL import Image
 
-from wms_ml.arrays import read_image, read_mask
+from wms_ml.agreement import score
+from wms_ml.arrays import BoolMask, read_image, read_mask
 from wms_ml.dataset import load_dataset
-from wms_ml.errors import DataError, WmsError
-from wms_ml.files import digest_of
+from wms_ml.errors import DataError, PictureError, WmsError
+from wms_ml.files import digest_of, sha256_of, write_whole
+from wms_ml.mask_spool import MaskSpool
 from wms_ml.pairs import Pair, data_version
 from wms_ml.predictor import Predictor
-from wms_ml.render import contact_sheet, overlay
 from wms_ml.reporting import bar, reporter
-from wms_ml.scoring import PictureScore, ScoreTable, score
+from wms_ml.score_report import csv_text, markdown, sentence
+from wms_ml.score_sheets import draw_sheets
+from wms_ml.scoring import PictureScore, ScoreTable
+
+_Picture = TypeVar("_Picture")
 
 
-def evaluate(data: Path, pairs: Sequence[Pair], models: Sequence[Path], split: str) -> list[ScoreTable]:
+def evaluate(
+    data: Path,
+    pairs: Sequence[Pair],
+    models: Sequence[Path],
+    split: str,
+    keep: Callable[[str, BoolMask], None] | None = None,
+) -> list[ScoreTable]:
     """Score each model on the pairs of one side of the data set in `data`; `split` "" means all of them.
 
+    Args:
+        keep: is given the pair id and the first model's mask, at the picture's own size, of every picture.
+
     Raises:
-        DataError: no pictures on that side, or a model file that is none of ours.
-        PictureError: a picture that does not decode.
+        DataError: no pictures on that side, a file that is missing or not the one in the manifest, a mask of another
+            size than its picture, or a model file that is none of ours.
+        PictureError: a picture that does not decode; the message names the file.
     """
     chosen = sorted((pair for pair in pairs if split in ("", pair.split)), key=lambda pair: pair.pair_id)
     if not chosen:
@@ -36,9 +54,12 @@ def evaluate(data: Path, pairs: Sequence[Pair], models: Sequence[Path], split: s
     rows: list[list[PictureScore]] = [[] for _ in models]
     with bar(len(chosen), f"score {split}".strip()) as progress:
         for pair in chosen:
-            image, truth = read_image(data / pair.image), read_mask(data / pair.mask)
-            for table, predictor in zip(rows, predictors, strict=True):
-                table.append(score(pair.pair_id, pair.name, predictor.predict_image(image).mask, truth))
+            image, truth = open_pair(data, pair)
+            found = [predictor.predict_image(image).mask for predictor in predictors]
+            for table, mask in zip(rows, found, strict=True):
+                table.append(score(pair, mask, truth))
+            if keep:
+                keep(pair.pair_id, found[0])
             progress.update()
     version = data_version(pairs)
     return [
@@ -47,33 +68,48 @@ def evaluate(data: Path, pairs: Sequence[Pair], models: Sequence[Path], split: s
     ]
 
 
-def draw(data: Path, pairs: Sequence[Pair], table: ScoreTable, model: Path, count: int = 8) -> dict[str, Image.Image]:
-    """Contact sheets of the `best` and `worst` pictures of a table, truth in amber and prediction in cyan."""
-    predictor = Predictor(model)
-    by_id = {pair.pair_id: pair for pair in pairs}
-    ranked = sorted(table.rows, key=lambda row: row.dice, reverse=True)
+def open_pair(data: Path, pair: Pair) -> tuple[Image.Image, BoolMask]:
+    """The picture, upright RGB, and the mask of a pair; both are exactly the files that the manifest names.
 
-    def sheet(rows: Iterable[PictureScore]) -> Image.Image:
-        cells = []
-        for row in rows:
-            pair = by_id[row.pair_id]
-            image = read_image(data / pair.image)
-            found = predictor.predict_image(image).mask
-            cells.append((f"Dice {row.dice:.3f}", overlay(image, read_mask(data / pair.mask), found)))
-        return contact_sheet(cells)
+    Raises:
+        DataError: a file is missing, or other than its manifest says.
+        PictureError: one does not decode; the message names the file.
+    """
+    for path, sha256 in ((data / pair.image, pair.image_sha256), (data / pair.mask, pair.mask_sha256)):
+        try:
+            content = sha256_of(path)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error}): check the data set out again") from error
+        if content != sha256:
+            raise DataError(f"{path} is not the content its manifest names: check the data set out again")
+    return _opening(data / pair.image, read_image), _opening(data / pair.mask, read_mask)
 
-    return {"best": sheet(ranked[:count]), "worst": sheet(ranked[: -count - 1 : -1])}
+
+def _opening(path: Path, read: Callable[[Path], _Picture]) -> _Picture:
+    try:
+        return read(path)
+    except PictureError as error:  # it names the file, but an image and its mask often share their name
+        raise PictureError(error.code, f"{path.parent}/{error}") from error
 
 
-def run(data: Path, split: str, models: Sequence[Path], out: Path) -> list[ScoreTable]:
-    """Evaluate and write tables and pictures into `out`."""
+def run(data: Path, pairs: Sequence[Pair], split: str, models: Sequence[Path], out: Path) -> list[ScoreTable]:
+    """Evaluate, and write tables, report and pictures into `out`.
+
+    Raises:
+        DataError, PictureError: as `evaluate`.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    pairs = load_dataset(data)
-    tables = evaluate(data, pairs, models, split)
+    with TemporaryFile(dir=out) as file:
+        spool = MaskSpool(file)
+        tables = evaluate(data, pairs, models, split, spool.put)
+        by_id = {pair.pair_id: pair for pair in pairs}
+        sheets = draw_sheets(tables[0].rows, lambda row: (*open_pair(data, by_id[row.pair_id]), spool.get(row.pair_id)))
     for index, table in enumerate(tables):
         table.save(out / f"scores-{index}.json")
-    for name, sheet in draw(data, pairs, tables[0], models[0]).items():
-        sheet.save(out / f"{name}.jpg", quality=85)
+        write_whole(out / f"scores-{index}.csv", csv_text(table))
+    write_whole(out / "report.md", markdown(tables))
+    for name, sheet in sheets.items():
+        sheet.save(out / f"{name}.jpg", quality=88)
     return tables
 
 
@@ -83,15 +119,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with images/ and masks/")
     parser.add_argument("--split", choices=["train", "validation", "test", ""], default="test", help="'' means all")
     parser.add_argument("--model", type=Path, action="append", required=True, help="an .onnx file; may be repeated")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables, report and contact sheets")
     given = parser.parse_args(arguments)
     with reporter() as report:
         try:
-            tables = run(given.data, given.split, given.model, given.out)
+            tables = run(given.data, load_dataset(given.data), given.split, given.model, given.out)
         except WmsError as error:
             report.result({"error": str(error), "kind": type(error).__name__})
             print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command's last word
             return 1
+        for number, table in enumerate(tables):
+            report.line(f"model {number}: {sentence(table)}")
         report.result(
             {"dice": [table.mean("dice") for table in tables], "iou": [table.mean("iou") for table in tables]}
         )

@@ -1,19 +1,26 @@
-"""Scores of a model on pictures, one row a picture, at the picture's own size: what people would see and correct."""
+"""Scores of a model on pictures, one row a picture, at the picture's own size: what people would see and correct.
+
+A table says by itself all that is asked of it later: means, intervals and slices need no manifest and no picture.
+"""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from statistics import fmean
+from typing import Any, Final
 
-from wms_ml.arrays import BoolMask
 from wms_ml.errors import DataError
 from wms_ml.files import write_whole
+
+FORM: Final = 2
+"""Version of what a row holds; tables of another form are refused. Form 1 had no distances and no measures."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureScore:
-    """How well one picture's mask was found.
+    """How well one picture's mask was found, and what kind of picture it is.
 
     Attributes:
         pair_id: the pair scored.
@@ -21,7 +28,14 @@ class PictureScore:
         dice: 2|A∩B| / (|A|+|B|), 0 to 1 (Dice 1945).
         iou: |A∩B| / |A∪B|, 0 to 1 (Jaccard 1912).
         pixel_accuracy: share of pixels on the right side, 0 to 1.
+        hausdorff95: distance of the outlines at 95 %, pixels, as `agreement.hausdorff` defines it.
+        hausdorff: the same at its maximum, pixels.
+        diagonal: of the picture, pixels; the distance when the model marked nothing.
         found: whether the model marked anything at all.
+        orientation: EXIF orientation of the image as stored, 1 to 8.
+        brightness: as in `Measures`, 0 to 255.
+        coverage: of the true mask, 0 to 1.
+        sharpness: as in `Measures`.
     """
 
     pair_id: str
@@ -29,22 +43,19 @@ class PictureScore:
     dice: float
     iou: float
     pixel_accuracy: float
+    hausdorff95: float
+    hausdorff: float
+    diagonal: float
     found: bool
+    orientation: int
+    brightness: float
+    coverage: float
+    sharpness: float
 
-
-def score(pair_id: str, name: str, predicted: BoolMask, truth: BoolMask) -> PictureScore:
-    """Score one predicted mask; both are bool (height, width) of one size. Two empty masks agree: 1.0.
-
-    Raises:
-        DataError: the sizes differ.
-    """
-    if predicted.shape != truth.shape:
-        raise DataError(f"{name}: the mask is {truth.shape[::-1]} pixels, the picture {predicted.shape[::-1]}")
-    both = int((predicted & truth).sum())
-    total = int(predicted.sum()) + int(truth.sum())
-    dice = 2 * both / total if total else 1.0
-    iou = both / (total - both) if total else 1.0
-    return PictureScore(pair_id, name, dice, iou, float((predicted == truth).mean()), bool(predicted.any()))
+    @property
+    def hausdorff95_share(self) -> float:
+        """`hausdorff95` as a share of the diagonal, 0 to 1: what pictures of different sizes can be compared by."""
+        return self.hausdorff95 / self.diagonal
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +67,32 @@ class ScoreTable:
         data_version: the data set the pictures are from.
         split: the side they are on.
         rows: one score a picture, sorted by pair id.
+        form: version of the rows.
     """
 
     model: str
     data_version: str
     split: str
     rows: tuple[PictureScore, ...]
+    form: int = field(default=FORM, init=False)
 
     def mean(self, metric: str) -> float:
-        """Mean of `dice`, `iou` or `pixel_accuracy` over the pictures.
+        """Mean over the pictures of a figure of `PictureScore`.
+
+        Raises:
+            DataError: there are none.
+        """
+        return fmean(self.column(metric))
+
+    def column(self, metric: str) -> list[float]:
+        """A figure of `PictureScore` for every picture.
 
         Raises:
             DataError: there are none.
         """
         if not self.rows:
             raise DataError(f"no pictures were scored on the {self.split} side of data set {self.data_version}")
-        return fmean(getattr(row, metric) for row in self.rows)
+        return [getattr(row, metric) for row in self.rows]
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
@@ -81,17 +102,33 @@ class ScoreTable:
     def parse(text: str) -> "ScoreTable":
         """Read what `save` wrote.
 
+        A table of another form is refused, not filled up: what it lacks was not measured, and a made-up distance
+        would be judged like a measured one. Scoring the model again takes minutes.
+
         Raises:
-            DataError: it is something else.
+            DataError: it is of another form, or something else.
         """
         try:
             values = json.loads(text)
-            rows = tuple(PictureScore(**row) for row in values.pop("rows"))
-            return ScoreTable(rows=rows, **values)
+            form = values.pop("form", 1)
+            if form != FORM:
+                raise DataError(
+                    f"a score table of form {form}, this release reads form {FORM}: score the model again "
+                    "(`wms run train_and_gate`, `wms evaluate`)"
+                )
+            return ScoreTable(rows=tuple(_row(row) for row in values.pop("rows")), **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"not a score table: {error!r}") from error
 
 
-def means(rows: Sequence[PictureScore]) -> dict[str, float]:
-    """Mean Dice, IoU and pixel accuracy of some pictures (at least one)."""
-    return {metric: fmean(getattr(row, metric) for row in rows) for metric in ("dice", "iou", "pixel_accuracy")}
+def _row(values: Mapping[str, Any]) -> PictureScore:
+    """A row, if every value is of its kind: a string or NaN in place of a score must not get as far as a mean."""
+    row = PictureScore(**values)
+    for each in fields(PictureScore):
+        value = getattr(row, each.name)
+        kind: Any = (int, float) if each.type is float else each.type
+        if not isinstance(value, kind) or (isinstance(value, bool) and each.type is not bool):
+            raise TypeError(f"{each.name} of {row.name} is {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{each.name} of {row.name} is {value!r}")
+    return row
