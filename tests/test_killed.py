@@ -78,8 +78,8 @@ def test_a_killed_training_process_fails_the_run_clearly_and_the_next_one_resume
     _, said = process.communicate()
     assert process.returncode == 1
     assert "killed by signal 9" in said
-    assert platform.mlflow_statuses() == ["FAILED"]
+    assert platform.mlflow_statuses() == ["FAILED", "FAILED"]  # the attempt and its training
     resumed = platform.run("drop_to_deployment")
     assert "resumed after epoch" in resumed.stderr
     assert platform.state() == undisturbed
-    assert platform.mlflow_statuses() == ["FAILED", "FINISHED"]
+    assert platform.mlflow_statuses() == ["FAILED", "FAILED", "FINISHED", "FINISHED"]

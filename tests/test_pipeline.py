@@ -36,7 +36,7 @@ def test_a_first_drop_ends_in_a_serving_model(platform: Platform) -> None:
     version = httpx.get(f"{address(platform)}/version").json()
     assert version["model_version"] == "1"
     assert version["digest"] == platform.registry.production().digest
-    assert platform.mlflow_statuses() == ["FINISHED"]
+    assert platform.mlflow_statuses() == ["FINISHED", "FINISHED"]  # the attempt and its training
 
 
 def test_the_service_answers_with_a_mask_of_the_pictures_own_size(platform: Platform, tmp_path: Path) -> None:

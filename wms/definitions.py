@@ -47,13 +47,18 @@ class Resources:
     service: LocalService
 
 
-def resources(settings: Settings) -> Resources:
-    """The resources that a set-up's settings ask for."""
+def resources(settings: Settings, patience_seconds: float = 0) -> Resources:
+    """The resources that a set-up's settings ask for.
+
+    Args:
+        patience_seconds: how long they wait for an MLflow that is away. Runs wait; people at a terminal are told.
+    """
     home = settings.home
     tracking = Tracking(
         uri=settings.tracking_uri,
         artifacts=str(home / "mlflow" / "artifacts"),
         experiment=settings.experiment,
+        patience_seconds=patience_seconds,
     )
     return Resources(
         io_manager=Handover(folder=str(home / "handover")),
@@ -65,13 +70,19 @@ def resources(settings: Settings) -> Resources:
             path=str(home / "data-repo"), origin=str(home / "code-host" / "data.git"), remote=settings.remote
         ),
         tracking=tracking,
-        registry=Registry(uri=settings.tracking_uri, model_name=settings.model_name, downloads=str(home / "models")),
+        registry=Registry(
+            uri=settings.tracking_uri,
+            model_name=settings.model_name,
+            downloads=str(home / "models"),
+            patience_seconds=patience_seconds,
+        ),
         promoter=Promoter(lock=str(home / "locks" / "promotion.lock")),
         trainer=Trainer(
             compute=LocalCompute(),
             tracking=tracking,
             recipe=asdict(settings.recipe()),
             attempts=settings.train_attempts,
+            init=settings.train_init,
             folder=str(home / "training"),
             cache=str(home / "cache"),
         ),
@@ -110,7 +121,7 @@ def _folder_of(package: str) -> str:
 
 def build(settings: Settings) -> dg.Definitions:
     """The code location for one set-up."""
-    parts = resources(settings)
+    parts = resources(settings, settings.mlflow_patience_seconds)
     return dg.Definitions(
         assets=[raw_dataset, validated_dataset, trained_model, production_model, deployed_image],
         asset_checks=[quality_checks, better_than_production],

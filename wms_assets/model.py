@@ -3,11 +3,12 @@
 import dagster as dg
 from PIL import Image
 
-from wms_assets.attempts import Challenger, judge_on_test, train_challenger
+from wms_assets.attempts import Challenger, mlflow_link, train_and_judge
 from wms_assets.display import picture
 from wms_assets.failures import plain_failures
 from wms_assets.values import ProductionModel, TrainedModel, ValidatedDataset
 from wms_ml.curves import draw_curves
+from wms_ml.score_report import markdown_table, metric_cells, slice_cells
 from wms_resources.data_repo import DataRepo, DataVersion
 from wms_resources.orphans import claim_run
 from wms_resources.promotion import Promoter, verdict_on
@@ -17,12 +18,15 @@ from wms_resources.workspace import Workspace
 
 
 class TrainingConfig(dg.Config):
-    """Settings for one run; what is left empty comes from the WMS_TRAIN_* variables."""
+    """Settings for one run; what is left empty comes from the preset, then from the WMS_TRAIN_* variables."""
 
+    preset: str | None = None
+    init: str | None = None
     architecture: str | None = None
     encoder: str | None = None
     size: int | None = None
     epochs: int | None = None
+    minutes: float | None = None
     seed: int | None = None
     attempts: int | None = None
     experiment: str | None = None
@@ -44,9 +48,10 @@ def trained_model(
     """
     claim_run(context)
     with plain_failures():
-        trainer.tracking.end_orphans()
-        challenger = train_challenger(context, trainer, registry, workspace, validated_dataset, config.model_dump())
-        tables = judge_on_test(context, trainer, registry, workspace, validated_dataset, challenger)
+        trainer.tracking.end_orphans(trainer.tracking.patience_seconds)
+        challenger, tables = train_and_judge(
+            context, trainer, registry, workspace, validated_dataset, config.model_dump()
+        )
         trained, version = challenger.trained, challenger.version
         scores = tables.challenger
         return dg.MaterializeResult(
@@ -55,11 +60,17 @@ def trained_model(
                 "model version": version.version,
                 "test Dice": scores.mean("dice"),
                 "test IoU": scores.mean("iou"),
+                "test Hausdorff 95 %, pixels": scores.mean("hausdorff95"),
+                "metrics": dg.MetadataValue.md(markdown_table(metric_cells(scores))),
+                "slices": dg.MetadataValue.md(markdown_table(slice_cells(scores))),
                 "attempts": dg.MetadataValue.md(_attempts_table(challenger)),
                 "curves": picture(draw_curves(trained.history), "training curves"),
-                "best": picture(Image.open(tables.folder / "best.jpg"), "best test pictures"),
-                "worst": picture(Image.open(tables.folder / "worst.jpg"), "worst test pictures"),
+                **{
+                    name: picture(Image.open(tables.folder / f"{name}.jpg"), f"{name} test pictures")
+                    for name in ("best", "median", "worst")
+                },
                 "data version": validated_dataset.data_version,
+                "MLflow": mlflow_link(challenger.mlflow),
                 "MLflow run": trained.run_id,
                 "training seconds": float(trained.result["seconds"]),
             },

@@ -5,6 +5,7 @@ against the champion of this very moment, under a lock.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -12,8 +13,8 @@ from filelock import FileLock
 
 from wms_ml.errors import GateError
 from wms_ml.gate import Verdict, judge
+from wms_resources.mlflow_calls import patiently
 from wms_resources.registry import PREVIOUS, PRODUCTION, ModelVersion, Registry
-from wms_resources.tracking import reaching
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,12 @@ class Promoter(dg.ConfigurableResource):
                 return Promotion(version, None, None)
             if not verdict.improved:
                 raise GateError(f"version {version.version} is refused: {verdict.reason}")
-            with reaching(registry.uri, "move the alias"):
-                if champion:
-                    registry.client.set_registered_model_alias(registry.model_name, PREVIOUS, champion.version)
-                registry.client.set_registered_model_alias(registry.model_name, PRODUCTION, version.version)
+            if champion:
+                _move(registry, PREVIOUS, champion)
+            _move(registry, PRODUCTION, version)
             return Promotion(version, champion, verdict)
+
+
+def _move(registry: Registry, alias: str, version: ModelVersion) -> None:
+    move = partial(registry.client.set_registered_model_alias, registry.model_name, alias, version.version)
+    patiently(registry.uri, registry.patience_seconds, f"move the alias '{alias}'", move)

@@ -4,27 +4,32 @@ A version is bound to its file by the hash in its tags; whoever fetches it gets 
 """
 
 import json
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import dagster as dg
 
 from wms_ml.errors import GateError, NoProductionModelError, RegistryError
-from wms_ml.files import sha256_of, whole
 from wms_ml.scoring import ScoreTable
-from wms_resources.tracking import open_client, reaching
+from wms_resources.mlflow_calls import open_client, patiently
+from wms_resources.model_files import fetch_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PRODUCTION: Final = "production"
 PREVIOUS: Final = "previous"
+WEIGHTS_TAG: Final = "weights"
+"""Tag of a version: content hash of its `weights.pt`, `sha256:...`."""
+
 _MODEL: Final = "model/model.onnx"
+_WEIGHTS: Final = "training/weights.pt"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +84,13 @@ class Registry(dg.ConfigurableResource):
         uri: MLflow's address.
         model_name: name of the registered model.
         downloads: folder of fetched model files, by content.
+        patience_seconds: how long MLflow may be away before a call fails; 0: not at all.
     """
 
     uri: str
     model_name: str
     downloads: str
+    patience_seconds: float = 0
 
     @cached_property
     def client(self) -> "MlflowClient":
@@ -92,10 +99,8 @@ class Registry(dg.ConfigurableResource):
 
     def versions(self) -> list[ModelVersion]:
         """Every version, newest first."""
-        with reaching(self.uri, "list model versions"):
-            found = self.client.search_model_versions(f"name='{self.model_name}'")
-        versions = [self._version(entry) for entry in found]
-        return sorted(versions, key=lambda each: int(each.version), reverse=True)
+        found = self._patiently("list model versions", lambda: self.client.search_model_versions(self._named))
+        return sorted(map(self._version, found), key=lambda each: int(each.version), reverse=True)
 
     def champion(self) -> ModelVersion | None:
         """The version in production; None only when the registry answers that there is none.
@@ -103,8 +108,8 @@ class Registry(dg.ConfigurableResource):
         Raises:
             RegistryError: the registry does not answer.
         """
-        with reaching(self.uri, "read the registered model"):
-            models = self.client.search_registered_models(f"name='{self.model_name}'")
+        search = partial(self.client.search_registered_models, self._named)
+        models = self._patiently("read the registered model", search)
         aliases = models[0].aliases if models else {}
         return self.get(str(aliases[PRODUCTION])) if PRODUCTION in aliases else None
 
@@ -131,23 +136,24 @@ class Registry(dg.ConfigurableResource):
         """
         if reference == PRODUCTION:
             return self.production()
-        with reaching(self.uri, f"find version or alias '{reference}' of '{self.model_name}'"):
-            if reference.isdigit():
-                return self._version(self.client.get_model_version(self.model_name, reference))
-            return self._version(self.client.get_model_version_by_alias(self.model_name, reference))
+        read = self.client.get_model_version if reference.isdigit() else self.client.get_model_version_by_alias
+        what = f"find version or alias '{reference}' of '{self.model_name}'"
+        return self._version(self._patiently(what, lambda: read(self.model_name, reference)))
 
     def register(self, run_id: str, digest: str, data_version: str, tags: dict[str, str]) -> ModelVersion:
         """Register the model of a finished run; the same run gives the same version again."""
-        with reaching(self.uri, "register a model version"):
-            known = self.client.search_model_versions(f"name='{self.model_name}' and run_id='{run_id}'")
+        noted = {**tags, "digest": digest, "data_version": data_version}
+
+        def found_or_made() -> Any:
+            known = self.client.search_model_versions(f"{self._named} and run_id='{run_id}'")
             if known:
-                return self._version(known[0])
-            if not self.client.search_registered_models(f"name='{self.model_name}'"):
+                return known[0]
+            if not self.client.search_registered_models(self._named):
                 self.client.create_registered_model(self.model_name)
             source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
-            noted = {**tags, "digest": digest, "data_version": data_version}
-            entry = self.client.create_model_version(self.model_name, source, run_id=run_id, tags=noted)
-        return self._version(entry)
+            return self.client.create_model_version(self.model_name, source, run_id=run_id, tags=noted)
+
+        return self._version(self._patiently("register a model version", found_or_made))
 
     def fetch(self, version: ModelVersion) -> Path:
         """The version's ONNX file, from the local copies or from MLflow.
@@ -155,38 +161,30 @@ class Registry(dg.ConfigurableResource):
         Raises:
             RegistryError: it cannot be fetched, or is not the file that was registered.
         """
-        wanted = version.digest.removeprefix("sha256:")
-        target = Path(self.downloads) / wanted / "model.onnx"
-        if not (target.exists() and sha256_of(target) == wanted):
-            with (
-                reaching(self.uri, f"fetch version {version.version}"),
-                tempfile.TemporaryDirectory() as scratch,
-            ):
-                fetched = Path(self.client.download_artifacts(version.run_id, _MODEL, scratch))
-                if sha256_of(fetched) != wanted:
-                    raise RegistryError(
-                        f"the file of version {version.version} is not the one that was registered ({version.digest}): "
-                        "restore it, or train again"
-                    )
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with whole(target) as part:
-                    shutil.copyfile(fetched, part)
-        return target
+        return self._fetched(version, _MODEL, version.digest)
+
+    def weights(self, version: ModelVersion) -> Path:
+        """The version's `weights.pt`, from which a training can start.
+
+        Raises:
+            RegistryError: it cannot be fetched, or is not the file that was registered.
+        """
+        if WEIGHTS_TAG not in version.tags:
+            said = f"version {version.version} has no tag '{WEIGHTS_TAG}', so no training can start from it"
+            raise RegistryError(f"{said}: set WMS_TRAIN_INIT=scratch")
+        return self._fetched(version, _WEIGHTS, version.tags[WEIGHTS_TAG])
 
     def note(self, version: str, tags: dict[str, str]) -> None:
         """Add tags to a version."""
-        with reaching(self.uri, f"tag version {version}"):
-            for name, value in tags.items():
-                self.client.set_model_version_tag(self.model_name, version, name, value)
+        for name, value in tags.items():
+            tag = partial(self.client.set_model_version_tag, self.model_name, version, name, value)
+            self._patiently(f"tag version {version}", tag)
 
     def save_evidence(self, version: ModelVersion, evidence: Evidence) -> None:
         """Keep evidence with the run that trained the version."""
-        with reaching(self.uri, "store the gate's evidence"):
-            self.client.log_text(
-                version.run_id,
-                json.dumps(asdict(evidence)),
-                _evidence_path(evidence.champion, evidence.data_version),
-            )
+        path = _evidence_path(evidence.champion, evidence.data_version)
+        store = partial(self.client.log_text, version.run_id, json.dumps(asdict(evidence)), path)
+        self._patiently("store the gate's evidence", store)
 
     def evidence(self, version: ModelVersion, champion: ModelVersion | None, data_version: str) -> Evidence:
         """Evidence for exactly this version against exactly this champion on this data.
@@ -196,24 +194,35 @@ class Registry(dg.ConfigurableResource):
         """
         path = _evidence_path(champion.version if champion else None, data_version)
         against = f"version {champion.version}" if champion else "an empty production"
-        with reaching(self.uri, "read the gate's evidence"), tempfile.TemporaryDirectory() as scratch:
+
+        def read() -> str:
             stored = [entry.path for entry in self.client.list_artifacts(version.run_id, "evidence")]
             if path not in stored:
-                raise GateError(
-                    f"no evidence for version {version.version} against {against} on data {data_version}: "
-                    "run train_and_gate"
-                )
-            text = Path(self.client.download_artifacts(version.run_id, path, scratch)).read_text()
-        return _checked(text, version, champion, data_version)
+                said = f"no evidence for version {version.version} against {against} on data {data_version}"
+                raise GateError(f"{said}: run train_and_gate")
+            with tempfile.TemporaryDirectory() as scratch:
+                return Path(self.client.download_artifacts(version.run_id, path, scratch)).read_text()
+
+        return _checked(self._patiently("read the gate's evidence", read), version, champion, data_version)
+
+    def _patiently(self, what: str, call: Callable[[], T]) -> T:
+        return patiently(self.uri, self.patience_seconds, what, call)
+
+    def _fetched(self, version: ModelVersion, path: str, digest: str) -> Path:
+        fetch = partial(fetch_file, self.client, version.run_id, path, digest, Path(self.downloads))
+        return self._patiently(f"fetch {path} of version {version.version}", fetch)
+
+    @property
+    def _named(self) -> str:
+        return f"name='{self.model_name}'"
 
     def _version(self, entry: Any) -> ModelVersion:
         tags = dict(entry.tags)
         try:
             digest, data_version = tags.pop("digest"), tags.pop("data_version")
         except KeyError as error:
-            raise RegistryError(
-                f"version {entry.version} of '{self.model_name}' has no tag {error}: this platform did not register it"
-            ) from error
+            said = f"version {entry.version} of '{self.model_name}' has no tag {error}"
+            raise RegistryError(f"{said}: this platform did not register it") from error
         return ModelVersion(self.model_name, str(entry.version), str(entry.run_id), digest, data_version, tags)
 
 
@@ -224,9 +233,8 @@ def _evidence_path(champion: str | None, data_version: str) -> str:
 def _checked(text: str, version: ModelVersion, champion: ModelVersion | None, data_version: str) -> Evidence:
     try:
         values = json.loads(text)
-        tables = {name: values[name] for name in ("challenger_scores", "champion_scores")}
-        challenger = ScoreTable.parse(json.dumps(tables["challenger_scores"]))
-        theirs = ScoreTable.parse(json.dumps(tables["champion_scores"])) if tables["champion_scores"] else None
+        challenger = ScoreTable.parse(json.dumps(values["challenger_scores"]))
+        theirs = ScoreTable.parse(json.dumps(values["champion_scores"])) if values["champion_scores"] else None
         evidence = Evidence(**{**values, "challenger_scores": challenger, "champion_scores": theirs})
     except (ValueError, TypeError, KeyError) as error:
         raise GateError(
@@ -236,9 +244,7 @@ def _checked(text: str, version: ModelVersion, champion: ModelVersion | None, da
     stated = (evidence.version, evidence.champion, evidence.data_version, challenger.model)
     matches = expected == stated and challenger.data_version == data_version and challenger.split == "test"
     if champion:
-        matches = (
-            matches and theirs is not None and theirs.model == champion.digest and theirs.data_version == data_version
-        )
+        matches &= theirs is not None and (theirs.model, theirs.data_version) == (champion.digest, data_version)
     if not matches:
         raise GateError(f"the evidence for version {version.version} is about something else: run train_and_gate")
     return evidence
