@@ -59,12 +59,16 @@ def demo(
 def run(
     job: Annotated[str, typer.Argument(help="drop_to_deployment, train_and_gate or deploy_current")],
     drop: Annotated[str, typer.Option(help="id of the drop; default: the newest")] = "",
-    epochs: Annotated[int | None, typer.Option(help="epochs at most, for this run")] = None,
-    encoder: Annotated[str | None, typer.Option(help="encoder, for this run")] = None,
-    experiment: Annotated[str | None, typer.Option(help="MLflow experiment, for this run")] = None,
+    preset: Annotated[str | None, typer.Option(help="recipe by name: source")] = None,
+    architecture: Annotated[str | None, typer.Option(help="such as unet, fpn")] = None,
+    encoder: Annotated[str | None, typer.Option(help="such as resnet18, mobilenet_v2")] = None,
+    epochs: Annotated[int | None, typer.Option(help="epochs at most")] = None,
+    minutes: Annotated[float | None, typer.Option(help="minutes that an attempt may take")] = None,
+    init: Annotated[str | None, typer.Option(help="weights to start from: scratch or champion")] = None,
+    experiment: Annotated[str | None, typer.Option(help="MLflow experiment")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print what each asset reported as JSON")] = False,
 ) -> None:
-    """Run a job here and now; the UI shows it too."""
+    """Run a job here and now; the UI shows it too. Options about training hold for this run alone."""
     jobs: dict[str, dict[str, dict[str, Any]]] = {
         "drop_to_deployment": {"raw_dataset": {"drop": drop}, "trained_model": {}},
         "train_and_gate": {"trained_model": {}},
@@ -72,7 +76,15 @@ def run(
     }
     if job not in jobs:
         raise typer.BadParameter(f"no job '{job}'; there are {', '.join(jobs)}")
-    asked = {"epochs": epochs, "encoder": encoder, "experiment": experiment}
+    asked = {
+        "preset": preset,
+        "architecture": architecture,
+        "encoder": encoder,
+        "epochs": epochs,
+        "minutes": minutes,
+        "init": init,
+        "experiment": experiment,
+    }
     config = jobs[job]
     if "trained_model" in config:
         config["trained_model"] = {name: value for name, value in asked.items() if value is not None}

@@ -16,21 +16,23 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wms_ml.errors import SettingsError
 from wms_ml.quality.thresholds import Thresholds
-from wms_ml.recipe import Recipe
+from wms_ml.recipe import PRESETS, Recipe
 
 _SOURCE: Final = Path(__file__).resolve().parent.parent
 PROJECT: Final = _SOURCE if (_SOURCE / "pyproject.toml").exists() else Path.cwd()
 """The project folder: the checkout, or where the command was called when the package is installed alone."""
 
 
-_LINES: Final[dict[str, Any]] = {
-    f"qa_{line.name}": (type(line.default), Field(line.default)) for line in fields(Thresholds)
+_MIRRORED: Final[dict[str, Any]] = {
+    f"{prefix}_{field.name}": (type(field.default), Field(field.default))
+    for prefix, source in (("qa", Thresholds), ("train", Recipe))
+    for field in fields(source)
 }
-_Quality: Final[Any] = create_model("_Quality", __base__=BaseSettings, **_LINES)
-"""A setting for each threshold of the data quality rules; what they mean and why stands there."""
+_Mirror: Final[Any] = create_model("_Mirror", __base__=BaseSettings, **_MIRRORED)
+"""A setting for each threshold of the data quality rules and each part of a recipe; what they mean stands there."""
 
 
-class Settings(_Quality):
+class Settings(_Mirror):
     """Settings of one set-up. Two set-ups live side by side when their `home` differs."""
 
     model_config = SettingsConfigDict(
@@ -42,6 +44,7 @@ class Settings(_Quality):
     store_url: str = Field("", description="object store of the drops: a folder or s3://bucket/prefix")
     dvc_remote: str = Field("", description="DVC remote of the pictures: a folder or s3://bucket/prefix")
     mlflow_tracking_uri: str = Field("", description="MLflow tracking and registry; SQLite below home by default")
+    mlflow_patience_seconds: float = Field(300, ge=0, description="how long a run waits for MLflow to come back")
     model_name: str = Field("water-meter-segmentation", description="name in the model registry")
     experiment: str = Field("water-meters", description="MLflow experiment of the trainings")
     settle_seconds: int = Field(60, ge=1, description="a drop copied by hand is complete after so long without change")
@@ -55,15 +58,8 @@ class Settings(_Quality):
     serve_host: str = Field("127.0.0.1", description="address the service listens on")
     serve_port: int = Field(0, ge=0, le=65535, description="its port; 0: the first free one from 8000 on, then kept")
 
-    train_architecture: str = Field("unet", description="segmentation-models-pytorch architecture")
-    train_encoder: str = Field("resnet18", description="its encoder")
-    train_encoder_weights: str = Field("", description="`imagenet` (downloaded) or empty for random weights")
-    train_size: int = Field(512, description="side of the network's input, pixels; a multiple of 32")
-    train_epochs: int = Field(50, description="epochs at most")
-    train_patience: int = Field(5, description="epochs without improvement before an attempt ends")
-    train_batch_size: int = Field(8, description="pictures a step")
-    train_learning_rate: float = Field(1e-3, description="AdamW's learning rate at the start")
-    train_seed: int = Field(0, description="seed of the first attempt")
+    train_preset: str = Field("", description="a recipe by name (`source`); WMS_TRAIN_* that are set overrule it")
+    train_init: Literal["scratch", "champion"] = Field("scratch", description="weights that attempts start from")
     train_attempts: int = Field(3, ge=1, le=10, description="attempts with different seeds at most")
 
     @field_validator("home")
@@ -116,10 +112,21 @@ class Settings(_Quality):
             raise SettingsError(f"WMS_QA_{name.upper()} {said} (docs/data-quality.md)") from error
 
     def recipe(self) -> Recipe:
-        """The recipe of the first training attempt."""
-        prefix = "train_"
-        names = Recipe.__dataclass_fields__
-        return Recipe(**{name: getattr(self, prefix + name) for name in names})
+        """The recipe of the first training attempt.
+
+        Raises:
+            SettingsError: no training can work with it.
+        """
+        if self.train_preset and self.train_preset not in PRESETS:
+            raise SettingsError(f"WMS_TRAIN_PRESET is '{self.train_preset}': it must be one of {', '.join(PRESETS)}")
+        values = {part.name: getattr(self, f"train_{part.name}") for part in fields(Recipe)}
+        preset = PRESETS.get(self.train_preset, {})
+        values |= {name: preset[name] for name in preset if f"train_{name}" not in self.model_fields_set}
+        try:
+            return Recipe(**values)
+        except SettingsError as error:
+            name, _, said = str(error).partition(" ")
+            raise SettingsError(f"WMS_TRAIN_{name.upper()} {said} (docs/training.md)") from error
 
 
 def load_settings(**overrides: Any) -> Settings:

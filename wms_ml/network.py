@@ -5,7 +5,9 @@ serving cannot disagree about them.
 """
 
 import importlib
+import pickle
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -81,3 +83,18 @@ def build(architecture: str, encoder: str, encoder_weights: str | None = None) -
             f"{error}. WMS_TRAIN_ARCHITECTURE, WMS_TRAIN_ENCODER and WMS_TRAIN_ENCODER_WEIGHTS name them"
         ) from error
     return Segmenter(core)
+
+
+def load_weights(network: Segmenter, path: Path) -> None:
+    """Start a network from the weights of another, as `export` writes them.
+
+    Raises:
+        TrainingError: the file is missing or damaged, or its network is another one.
+    """
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, TypeError, AttributeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise TrainingError(
+            f"cannot start from the weights in {path}: {first}. They must be those of the same architecture and encoder"
+        ) from error

@@ -2,24 +2,61 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 from wms_ml.errors import SettingsError
+
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "loss": ("bce+dice", "bce", "dice", "focal+dice"),
+    "schedule": ("cosine", "plateau"),
+    "augmentation": ("strong", "source", "none"),
+    "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
+}
+
+PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "source": {
+        "architecture": "unet",
+        "encoder": "resnet34",
+        "size": 512,
+        "start_size": 0,
+        "epochs": 50,
+        "patience": 5,
+        "schedule": "plateau",
+        "loss": "bce",
+        "augmentation": "source",
+        "averaging": 0.0,
+    }
+}
+"""Recipes by name; what one does not name comes from the settings. `source`: that of the system this one succeeds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Settings of one training attempt.
+    """Settings of one training attempt; docs/training.md says how the defaults were found.
 
     Attributes:
         architecture: a segmentation-models-pytorch architecture, for example `unet`.
         encoder: a segmentation-models-pytorch encoder, for example `resnet18`.
         encoder_weights: `imagenet`, or empty for random weights.
         size: side of the square network input, pixels; a multiple of 32.
+        start_size: side for the first `start_share` of the budget, when coarse features are learnt; 0: `size`.
+        start_share: share of the budget, 0 to 1, that trains at `start_size`.
         epochs: passes over the training pictures at most.
-        patience: epochs without a better validation Dice after which the attempt ends.
-        batch_size: pictures a step.
-        learning_rate: AdamW's, at the start; halved when validation stops improving.
+        minutes: time budget; the epoch under way when it ends is the last one. 0: none.
+        patience: epochs without a better validation Dice, at full size, after which the attempt ends.
+        batch_size: pictures a step, over all processes.
+        learning_rate: AdamW's, at its highest.
+        weight_decay: AdamW's.
+        schedule: `cosine`: up over the first steps, then down to nothing at the budget's end (Loshchilov 2017);
+            `plateau`: halved when validation Dice stops rising.
+        loss: of `wms_ml.losses`.
+        augmentation: `strong`, `source` (that of the system this one succeeds) or `none`.
+        averaging: weight of the past in the running average of the weights, which is validated and exported (Polyak
+            1992); 0: the weights themselves.
+        precision: `auto`: mixed where the device gains from it, else full.
+        compile: compile the network (torch.compile): a minute at the start, quicker steps on a GPU.
         seed: of the weights, the order and the augmentation.
     """
 
@@ -27,10 +64,20 @@ class Recipe:
     encoder: str = "resnet18"
     encoder_weights: str = ""
     size: int = 512
+    start_size: int = 0
+    start_share: float = 0.5
     epochs: int = 50
+    minutes: float = 0.0
     patience: int = 5
     batch_size: int = 8
     learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    schedule: str = "plateau"
+    loss: str = "bce+dice"
+    augmentation: str = "source"
+    averaging: float = 0.97
+    precision: str = "auto"
+    compile: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -39,14 +86,33 @@ class Recipe:
         Raises:
             SettingsError: naming the value and what it may be.
         """
-        if self.size < 32 or self.size % 32:
-            raise SettingsError(f"size is {self.size}: it must be a multiple of 32 pixels, for example 256 or 512")
+        for name in ("size", "start_size"):
+            side = getattr(self, name)
+            if side % 32 or side < (32 if name == "size" else 0):
+                raise SettingsError(f"{name} is {side}: it must be a multiple of 32 pixels, for example 256 or 512")
         for name in ("epochs", "patience", "batch_size"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: it must be 1 or more")
-        if not 0 < self.learning_rate < 1:
-            raise SettingsError(f"learning_rate is {self.learning_rate}: it must be between 0 and 1")
+        for name, lowest, highest in _RANGES:
+            if not lowest <= getattr(self, name) <= highest:
+                raise SettingsError(f"{name} is {getattr(self, name)}: it must be between {lowest} and {highest}")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise SettingsError(f"{name} is '{getattr(self, name)}': it must be one of {', '.join(known)}")
 
     def digest(self) -> str:
         """12 hex digits that name this recipe."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    def size_at(self, progress: float) -> int:
+        """Side of the network's input when `progress` (0 to 1) of the budget is spent."""
+        return self.start_size if self.start_size and progress < self.start_share else self.size
+
+
+_RANGES: Final = (
+    ("learning_rate", 1e-9, 1.0),
+    ("weight_decay", 0.0, 1.0),
+    ("averaging", 0.0, 0.9999),
+    ("minutes", 0.0, 100_000.0),
+    ("start_share", 0.0, 0.95),
+)

@@ -7,11 +7,20 @@ session in their environment and report through it; without one they behave like
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any, Final, Protocol
 
 from tqdm import tqdm
+
+_EVERY: Final = 30.0
+
+
+def _is_first() -> bool:
+    """Whether this process speaks for all that torch's launcher started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 class Reporter(Protocol):
@@ -32,6 +41,14 @@ class _Terminal:
         """Nothing: the program writes its outcome to its own files."""
 
 
+class _Silent:
+    def line(self, text: str) -> None:
+        """Nothing: another process of the same training speaks."""
+
+    def result(self, values: dict[str, Any]) -> None:
+        """Nothing."""
+
+
 class _Pipes:
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -46,6 +63,9 @@ class _Pipes:
 @contextmanager
 def reporter() -> Iterator[Reporter]:
     """The reporter that fits this process; under an orchestrator the process also ends when that one dies."""
+    if not _is_first():
+        yield _Silent()
+        return
     if "DAGSTER_PIPES_CONTEXT" not in os.environ:
         yield _Terminal()
         return
@@ -69,7 +89,32 @@ def _end_with_parent() -> None:
 
 def bar(total: int, title: str) -> "tqdm[Any]":
     """A progress bar on standard error; silent where that is no terminal."""
-    return tqdm(total=total, desc=title, file=sys.stderr, disable=None, leave=False, dynamic_ncols=True)
+    shown = None if _is_first() else True
+    return tqdm(total=total, desc=title, file=sys.stderr, disable=shown, leave=False, dynamic_ncols=True)
+
+
+@contextmanager
+def steps(total: int, title: str, report: Reporter) -> Iterator[Callable[[str], None]]:
+    """Progress of a long pass: call what is given after each step, with what is to be said of it.
+
+    A bar on a terminal; where nobody sees one, a line every `_EVERY` seconds, so that a log shows life.
+    """
+    began = said = time.monotonic()
+    done = 0
+    with bar(total, title) as progress:
+
+        def step(remark: str) -> None:
+            nonlocal done, said
+            done += 1
+            progress.set_postfix_str(remark, refresh=False)
+            progress.update()
+            now = time.monotonic()
+            if progress.disable and done < total and now - said > _EVERY:
+                said = now
+                left = timedelta(seconds=round((now - began) / done * (total - done)))
+                report.line(f"{title}: step {done}/{total}  {remark}  {left} left of this epoch")
+
+        yield step
 
 
 def follow(progress: "tqdm[Any]") -> Callable[[int, int], None]:

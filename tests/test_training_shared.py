@@ -1,0 +1,56 @@
+"""One training by several processes under torch's launcher learns what one process would."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.builders import drop_folder
+
+FEW = ["--size", "64", "--epochs", "1", "--encoder", "resnet18", "--learning-rate", "1e-4", "--averaging", "0"]
+FEW += ["--batch-size", "8", "--augmentation", "source"]
+TOLERANCE = 2e-4
+"""Of weights after one epoch of some five steps: sums in another order differ near 1e-6, and steps amplify that."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drop_folder(tmp_path_factory.mktemp("data"), 40, size=(64, 64))
+
+
+def trained(data: Path, out: Path, *launcher: str, extra: tuple[str, ...] = ()) -> dict[str, torch.Tensor]:
+    command = [sys.executable, *launcher, "-m", "wms_ml.training", "--data", str(data), "--out", str(out), *FEW, *extra]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    weights: dict[str, torch.Tensor] = torch.load(out / "weights.pt", weights_only=True)
+    return weights
+
+
+TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+def test_two_processes_learn_what_one_would(data: Path, tmp_path: Path) -> None:
+    alone, together = trained(data, tmp_path / "alone"), trained(data, tmp_path / "together", *TWO)
+    start = trained(data, tmp_path / "start", extra=("--learning-rate", "1e-9"))
+    learnt = max(float((alone[name] - start[name]).abs().max()) for name in alone if "running" not in name)
+    apart = {
+        name: float(
+            (alone[name].float() - together[name].float()).abs().max() / alone[name].float().abs().max().clamp(1)
+        )
+        for name in alone
+    }
+    assert max(apart.values()) < TOLERANCE, max(apart.items(), key=lambda each: each[1])
+    assert learnt > 2 * TOLERANCE
+    one, two = (json.loads((tmp_path / name / "history.jsonl").read_text()) for name in ("alone", "together"))
+    assert two["loss"] == pytest.approx(one["loss"], rel=1e-3)
+    assert two["dice"] == pytest.approx(one["dice"], abs=0.01)
+
+
+def test_every_process_ends_when_there_is_an_error(data: Path, tmp_path: Path) -> None:
+    command = [sys.executable, *TWO, "-m", "wms_ml.training", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode != 0
+    assert "is no data set" in done.stderr
