@@ -10,11 +10,13 @@ import pytest
 
 from tests.builders import pair
 from tests.data_world import Drop, World, call_before, contents, dying_at, end, expected, start
+from wms_assets.training_plan import data_named
 from wms_ml.dataset import MANIFEST, load_dataset
 from wms_ml.errors import DataError, DataRepoError
 from wms_ml.pairs import data_version, read_manifest, write_manifest
 from wms_resources.data_history import checkout, editions, find
 from wms_resources.data_repo import DataRepo
+from wms_resources.workspace import Workspace
 
 
 @pytest.fixture
@@ -71,6 +73,21 @@ def test_every_version_can_be_had_on_another_machine_bit_for_bit(local: World, t
     }
     for number, (rev, drops) in enumerate(versions.items()):
         assert had(other, rev, tmp_path / f"had{number}") == whole(local, *drops), rev
+
+
+def test_any_version_can_be_trained_on_by_its_name(local: World, tmp_path: Path) -> None:
+    one, two = drop_of(local, "one", "a", "b"), drop_of(local, "two", "c")
+    repo = local.clone()
+    first = repo.accept(repo.propose(*one))
+    second = repo.accept(repo.propose(*two))
+    workspace = Workspace(home=str(tmp_path / "home"))
+    for commit, drops in ((first.commit, (one,)), (second.commit, (one, two))):
+        data = data_named(commit, repo, workspace)
+        assert contents(Path(data.folder)) == whole(local, *drops)
+        assert (data.commit, data.data_version) == (commit, data_version(load_dataset(Path(data.folder))))
+        assert data_named(data.data_version, repo, workspace) == data
+    with pytest.raises(DataRepoError, match="no data version april"):
+        data_named("april", repo, workspace)
 
 
 def test_a_bucket_gives_a_version_to_another_machine_bit_for_bit(cloud: World, tmp_path: Path) -> None:

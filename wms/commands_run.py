@@ -64,6 +64,7 @@ def run(
     encoder: Annotated[str | None, typer.Option(help="such as resnet18, mobilenet_v2")] = None,
     epochs: Annotated[int | None, typer.Option(help="epochs at most")] = None,
     minutes: Annotated[float | None, typer.Option(help="minutes that an attempt may take")] = None,
+    data_version: Annotated[str | None, typer.Option(help="data to train on: any name in `wms data list`")] = None,
     init: Annotated[str | None, typer.Option(help="weights to start from: scratch or champion")] = None,
     experiment: Annotated[str | None, typer.Option(help="MLflow experiment")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print what each asset reported as JSON")] = False,
@@ -82,6 +83,7 @@ def run(
         "encoder": encoder,
         "epochs": epochs,
         "minutes": minutes,
+        "data_version": data_version,
         "init": init,
         "experiment": experiment,
     }

@@ -6,6 +6,7 @@ from PIL import Image
 from wms_assets.attempts import Challenger, mlflow_link, train_and_judge
 from wms_assets.display import picture
 from wms_assets.failures import plain_failures
+from wms_assets.training_plan import data_named
 from wms_assets.values import ProductionModel, TrainedModel, ValidatedDataset
 from wms_ml.curves import draw_curves
 from wms_ml.score_report import markdown_table, metric_cells, slice_cells
@@ -22,6 +23,7 @@ class TrainingConfig(dg.Config):
 
     preset: str | None = None
     init: str | None = None
+    data_version: str | None = None  # any name of a data version; empty for the newest validated one
     architecture: str | None = None
     encoder: str | None = None
     size: int | None = None
@@ -39,6 +41,7 @@ def trained_model(
     validated_dataset: ValidatedDataset,
     trainer: Trainer,
     registry: Registry,
+    data_repo: DataRepo,
     workspace: Workspace,
 ) -> dg.MaterializeResult[TrainedModel]:
     """The challenger: up to three attempts with different seeds, chosen on validation, scored on the test
@@ -49,13 +52,12 @@ def trained_model(
     claim_run(context)
     with plain_failures():
         trainer.tracking.end_orphans(trainer.tracking.patience_seconds)
-        challenger, tables = train_and_judge(
-            context, trainer, registry, workspace, validated_dataset, config.model_dump()
-        )
+        data = data_named(config.data_version, data_repo, workspace) if config.data_version else validated_dataset
+        challenger, tables = train_and_judge(context, trainer, registry, workspace, data, config.model_dump())
         trained, version = challenger.trained, challenger.version
         scores = tables.challenger
         return dg.MaterializeResult(
-            value=TrainedModel(version=version.version, data=validated_dataset),
+            value=TrainedModel(version=version.version, data=data),
             metadata={
                 "model version": version.version,
                 "test Dice": scores.mean("dice"),
@@ -69,7 +71,7 @@ def trained_model(
                     name: picture(Image.open(tables.folder / f"{name}.jpg"), f"{name} test pictures")
                     for name in ("best", "median", "worst")
                 },
-                "data version": validated_dataset.data_version,
+                "data version": data.data_version,
                 "MLflow": mlflow_link(challenger.mlflow),
                 "MLflow run": trained.run_id,
                 "training seconds": float(trained.result["seconds"]),

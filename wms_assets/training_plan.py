@@ -8,12 +8,17 @@ from typing import Any, Final
 import dagster as dg
 
 from wms_assets.values import ValidatedDataset
+from wms_ml.dataset import MANIFEST
 from wms_ml.errors import SettingsError
+from wms_ml.pairs import write_manifest
 from wms_ml.recipe import PRESETS, Recipe
+from wms_resources.data_history import find
+from wms_resources.data_repo import DataRepo
 from wms_resources.registry import WEIGHTS_TAG, ModelVersion, Registry
 from wms_resources.trainer import Material, Start, Trainer
+from wms_resources.workspace import Workspace
 
-_OTHERWISE: Final = frozenset({"attempts", "experiment", "init", "preset"})
+_OTHERWISE: Final = frozenset({"attempts", "data_version", "experiment", "init", "preset"})
 """Names of a run's configuration that are no part of the recipe."""
 
 
@@ -55,6 +60,28 @@ def plan_training(
         attempts=overrides.get("attempts") or trainer.attempts,
         material=Material(Path(data.folder), data.data_version, data.commit, start),
         experiment=overrides.get("experiment") or "",
+    )
+
+
+def data_named(rev: str, data_repo: DataRepo, workspace: Workspace) -> ValidatedDataset:
+    """Any data version that there ever was, made ready to train on; `rev` as for `wms data checkout`.
+
+    Raises:
+        DataRepoError: there is no such version, or its content cannot be had.
+    """
+    edition = find(data_repo, rev)
+    version = edition.recorded.version
+    folder = data_repo.materialize(version, workspace.datasets / edition.data_version)
+    write_manifest(edition.pairs, folder / MANIFEST)
+    return ValidatedDataset(
+        drop=version.branch.rpartition("/")[2],
+        data_version=edition.data_version,
+        branch=version.branch,
+        commit=version.commit,
+        images_md5=version.images_md5,
+        masks_md5=version.masks_md5,
+        folder=str(folder),
+        pairs=len(edition.pairs),
     )
 
 
