@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wms_resources.data_repo import DataRepo
+
+_BIRTH = 60.0
+"""Seconds. CPython 3.11 can hang inside fork when a thread of the parent ends just then: such a child never runs."""
 
 Drop = tuple[str, dict[str, Path], Path]
 """The arguments of `propose`: drop id, files by name, manifest."""
@@ -66,16 +70,24 @@ def expected(*drops: Drop) -> dict[str, bytes]:
 
 def start(work: Callable[[], object]) -> int:
     """Start `work` in a process, and process group, of its own; returns its id."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.setsid()
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return child
+    while True:
+        born, bearing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                os.write(bearing, b"!")
+                os.setsid()
+                work()
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(bearing)
+        alive, _, _ = select.select([born], [], [], _BIRTH)
+        os.close(born)
+        if alive:
+            return child
+        kill(child)
 
 
 def end(child: int) -> int:
