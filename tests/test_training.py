@@ -16,8 +16,10 @@ import torch
 
 from tests.builders import drop_folder
 from tests.data_world import call_before, end, kill
-from tests.trainings import begin, run
+from tests.trainings import begin, run, until
+from wms_ml.dataset import MANIFEST, load_dataset
 from wms_ml.errors import SettingsError
+from wms_ml.pairs import write_manifest
 from wms_ml.predictor import Predictor
 from wms_ml.recipe import PRESETS, Recipe
 from wms_ml.reporting import steps
@@ -28,7 +30,9 @@ FAST += ["--schedule", "cosine", "--augmentation", "strong"]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drop_folder(tmp_path_factory.mktemp("data"), 40, size=(64, 64))
+    folder = drop_folder(tmp_path_factory.mktemp("data"), 40, size=(64, 64))
+    write_manifest(load_dataset(folder), folder / MANIFEST)  # inspected once, here: forked processes cannot
+    return folder
 
 
 def options(data: Path, out: Path, *extra: str) -> list[str]:
@@ -71,8 +75,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_model(
     moments = random.Random(7)
     for epochs in (0, 1, 3):
         process = begin(*options(data, out))
-        while len(history(out)) < epochs or not out.exists():
-            time.sleep(0.01)
+        until(lambda count=epochs: out.exists() and len(history(out)) >= count, process)
         time.sleep(moments.uniform(0, 0.5))
         kill(process)
         assert not (out / "result.json").exists()
@@ -155,8 +158,7 @@ def pipes_parameter(folder: Path, name: str) -> str:
 def test_another_recipe_does_not_continue_somebody_elses_checkpoint(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = begin(*options(data, out))
-    while len(history(out)) < 1:
-        time.sleep(0.01)
+    until(lambda: bool(history(out)), process)
     kill(process)
     assert "another recipe" in run(*options(data, out, "--seed", "5"), expect=1)
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +17,10 @@ def begin(*arguments: str, said: Path | None = None, first: Callable[[], object]
     """Start the program, calling `first` in its process; returns its process id. What it says goes to `said`."""
 
     def work() -> None:
-        with (said or Path(os.devnull)).open("wb") as file:
-            os.dup2(file.fileno(), 2)
-        sys.stderr = os.fdopen(2, "w")
+        if said:
+            with said.open("wb") as file:
+                os.dup2(file.fileno(), 2)
+        sys.stderr = os.fdopen(os.dup(2), "w")
         torch.set_num_threads(1)
         first()
         status = training.main(list(arguments))
@@ -26,6 +28,14 @@ def begin(*arguments: str, said: Path | None = None, first: Callable[[], object]
         os._exit(status)
 
     return start(work)
+
+
+def until(condition: Callable[[], bool], process: int) -> None:
+    """Wait for a condition, as long as the process runs."""
+    while not condition():
+        ended, status = os.waitpid(process, os.WNOHANG)
+        assert not ended, f"it ended, with status {status}, before it came that far"
+        time.sleep(0.01)
 
 
 def run(*arguments: str, expect: int = 0) -> str:
