@@ -191,10 +191,10 @@ def test_weights_that_do_not_fit_are_refused(data: Path, undisturbed: Path, tmp_
 
 def test_a_preset_is_a_recipe_and_options_overrule_it(data: Path, tmp_path: Path) -> None:
     fixed = ["--data", str(data), "--out", str(tmp_path), "--cache", str(data.parent / "cache")]
-    small = ["--preset", "source", "--size", "32", "--epochs", "1", "--encoder", "mobilenet_v2"]
+    small = ["--preset", "source", "--size", "32", "--epochs", "1", "--encoder", "resnet18"]
     run(*fixed, *small)
     recipe = json.loads((tmp_path / "result.json").read_text())["recipe"]
-    assert recipe == asdict(Recipe(**{**PRESETS["source"], "size": 32, "epochs": 1, "encoder": "mobilenet_v2"}))
+    assert recipe == asdict(Recipe(**{**PRESETS["source"], "size": 32, "epochs": 1, "encoder": "resnet18"}))
 
 
 def test_a_log_shows_life_within_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
