@@ -12,8 +12,10 @@ from tests.builders import drop_folder
 
 FEW = ["--size", "64", "--epochs", "1", "--encoder", "resnet18", "--learning-rate", "1e-4", "--averaging", "0"]
 FEW += ["--batch-size", "8", "--augmentation", "source"]
-TOLERANCE = 2e-4
-"""Of weights after one epoch of some five steps: sums in another order differ near 1e-6, and steps amplify that."""
+TOLERANCE = 0.3
+"""How far weights may lie apart after an epoch, as a share of how far they moved. Sums in another order differ in the
+seventh digit, which AdamW's first steps turn into whole ones where a gradient is next to nothing: 0.16 was seen, and
+1.31 with batch normalisation of each process for itself."""
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +34,18 @@ def trained(data: Path, out: Path, *launcher: str, extra: tuple[str, ...] = ()) 
 TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
+def apart(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    """Length of the difference of all learnt weights."""
+    learnt = [name for name in one if name.endswith(("weight", "bias"))]
+    return float(torch.cat([(one[name] - other[name]).flatten() for name in learnt]).norm())
+
+
 def test_two_processes_learn_what_one_would(data: Path, tmp_path: Path) -> None:
     alone, together = trained(data, tmp_path / "alone"), trained(data, tmp_path / "together", *TWO)
     start = trained(data, tmp_path / "start", extra=("--learning-rate", "1e-9"))
-    learnt = max(float((alone[name] - start[name]).abs().max()) for name in alone if "running" not in name)
-    apart = {
-        name: float(
-            (alone[name].float() - together[name].float()).abs().max() / alone[name].float().abs().max().clamp(1)
-        )
-        for name in alone
-    }
-    assert max(apart.values()) < TOLERANCE, max(apart.items(), key=lambda each: each[1])
-    assert learnt > 2 * TOLERANCE
+    assert apart(alone, together) < TOLERANCE * apart(alone, start)
     one, two = (json.loads((tmp_path / name / "history.jsonl").read_text()) for name in ("alone", "together"))
-    assert two["loss"] == pytest.approx(one["loss"], rel=1e-3)
+    assert two["loss"] == pytest.approx(one["loss"], rel=2e-4)
     assert two["dice"] == pytest.approx(one["dice"], abs=0.01)
 
 
