@@ -225,6 +225,19 @@ def test_a_file_taken_out_after_the_manifest_is_asked_about(
     assert not (settled.fetch(settled.drop("first"), tmp_path / "staging") / victim).exists()
 
 
+def test_the_marker_of_an_upload_that_was_killed_at_its_very_end_hides_no_later_change(
+    place: Place, files: dict[str, Path], tmp_path: Path
+) -> None:
+    sent = place.store.put(files, "first")
+    place.write("first/_UPLOADING", sent.version.encode())
+    assert place.store.drop("first").version == sent.version
+    place.write("first/images/late.jpg", b"late")
+    changed = place.settled("first")
+    assert changed.version != sent.version
+    settled = place.store.model_copy(update={"settle_seconds": 0})
+    assert (settled.fetch(changed, tmp_path / "staging") / "images/late.jpg").read_bytes() == b"late"
+
+
 @pytest.mark.parametrize("text", ["[]", "{", '{"files": []}', '{"files": {"images/a.jpg": 1}}', "[" * 100_000])
 def test_a_manifest_that_is_no_manifest_is_named_and_blocks_its_own_drop_alone(
     place: Place, files: dict[str, Path], tmp_path: Path, text: str

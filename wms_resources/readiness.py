@@ -16,7 +16,8 @@ from wms_resources.objects import Entry
 DROPS: Final = "drops"
 MANIFEST: Final = "manifest.json"
 UPLOADING: Final = "_UPLOADING"
-"""Marks a drop that `wms drop` is still copying; a complete manifest overrules it."""
+"""Marks a drop that `wms drop` is still copying. A manifest overrules it, for that comes last: one left beside it is of
+an upload that was killed before its last step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def judge(
         return NotReady(drop_id, "empty so far")
     if manifest and manifest.agrees(entries, sha256_of):
         return Drop(drop_id, version_of(manifest.files), listing_of(entries), manifest.created, manifest.by)
-    if any(entry.path == UPLOADING for entry in entries):
+    if (manifest is None or manifest.fault) and any(entry.path == UPLOADING for entry in entries):
         return NotReady(drop_id, "an upload is under way, or broke off: send it again with `wms drop`")
     last = max(entry.changed for entry in entries)
     if now - last < settle:
