@@ -15,8 +15,10 @@ from tests.builders import drop_folder
 from wms_ml.errors import DropChangedError, DropError
 from wms_resources.drop_folder import drop_files
 from wms_resources.objects import open_objects
-from wms_resources.readiness import NotReady
+from wms_resources.objects_folder import Folder
+from wms_resources.readiness import Drop, NotReady
 from wms_resources.store import Store
+from wms_resources.uploading import Upload
 
 
 @dataclass
@@ -127,6 +129,25 @@ def test_drops_in_one_second_are_drops_of_their_own(store: Store, tmp_path: Path
         thread.join()
     assert sorted(made) == list(store.names())
     assert len(set(made)) == 4
+
+
+def test_a_sender_that_was_overtaken_while_it_claimed_an_id_leaves_it_alone(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    store = Store(url=str(tmp_path / "store"), own=True)
+    others = drop_files(drop_folder(tmp_path / "others", 1, seed=5, size=(64, 64)))
+    theirs: list[Drop] = []
+
+    class Overtaken(Folder):
+        def create(self, path: str, content: bytes) -> bool:
+            theirs.append(store.put(others, "first"))
+            return super().create(path, content)
+
+    store.put(others, "second")
+    with pytest.raises(DropError, match="there already with other content"):
+        Upload(Overtaken(tmp_path / "store"), store.look).send(files, "first", None)
+    assert [store.drop("first")] == theirs
+    assert {path.name for path in (tmp_path / "store/drops/first").iterdir()} == {"images", "masks", "manifest.json"}
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "a..b"])

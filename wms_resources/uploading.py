@@ -87,6 +87,12 @@ class Upload:
 
     def _mark(self, drop_id: str, version: str) -> bool:
         """Claim an id, unless anything is there."""
-        if next(iter(self.objects.entries(f"{DROPS}/{drop_id}")), None) is not None:
+        folder, marker = f"{DROPS}/{drop_id}", f"{DROPS}/{drop_id}/{UPLOADING}"
+        if next(iter(self.objects.entries(folder)), None) is not None:
             return False
-        return self.objects.create(f"{DROPS}/{drop_id}/{UPLOADING}", version.encode())
+        if not self.objects.create(marker, version.encode()):
+            return False
+        if all(entry.path == UPLOADING for entry in self.objects.entries(folder)):
+            return True
+        self.objects.remove(marker)  # since the first look another sender came, finished and took its marker away
+        return False
