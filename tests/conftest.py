@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mlflow_server import MlflowServer
 from tests.quality_folder import Folder
 from tests.s3 import AWS, new_bucket, serving
 
@@ -38,3 +39,18 @@ def folder(tmp_path: Path) -> Folder:
     for seed, name in enumerate("abc"):
         drop.pair(name, seed)
     return drop
+
+
+@pytest.fixture(scope="module")
+def any_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """An MLflow server of the file's own."""
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(any_server: MlflowServer) -> MlflowServer:
+    """That server, running, whatever the test before did to it."""
+    any_server.start()
+    return any_server

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,6 @@ from wms_ml.errors import RegistryError
 from wms_resources.mlflow_calls import Pause
 from wms_resources.tracked_run import TrackedRun
 from wms_resources.tracking import Tracking
-
-
-@pytest.fixture(scope="module")
-def any_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def server(any_server: MlflowServer) -> MlflowServer:
-    """A server that runs, whatever the test before did to it."""
-    any_server.start()
-    return any_server
 
 
 @pytest.fixture(autouse=True)

@@ -15,20 +15,6 @@ from wms_ml.files import digest_of
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def any_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def server(any_server: MlflowServer) -> MlflowServer:
-    """A server that runs, whatever the test before did to it."""
-    any_server.start()
-    return any_server
-
-
 @pytest.fixture
 def platform(server: MlflowServer, tmp_path: Path) -> Iterator[Platform]:
     names = {"WMS_EXPERIMENT": tmp_path.name, "WMS_MODEL_NAME": tmp_path.name}

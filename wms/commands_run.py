@@ -70,13 +70,6 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="print what each asset reported as JSON")] = False,
 ) -> None:
     """Run a job here and now; the UI shows it too. Options about training hold for this run alone."""
-    jobs: dict[str, dict[str, dict[str, Any]]] = {
-        "drop_to_deployment": {"raw_dataset": {"drop": drop}, "trained_model": {}},
-        "train_and_gate": {"trained_model": {}},
-        "deploy_current": {},
-    }
-    if job not in jobs:
-        raise typer.BadParameter(f"no job '{job}'; there are {', '.join(jobs)}")
     asked = {
         "preset": preset,
         "architecture": architecture,
@@ -87,9 +80,7 @@ def run(
         "init": init,
         "experiment": experiment,
     }
-    config = jobs[job]
-    if "trained_model" in config:
-        config["trained_model"] = {name: value for name, value in asked.items() if value is not None}
+    config = _config(job, drop, {name: value for name, value in asked.items() if value is not None})
     from wms.runs import run_job
 
     finished = run_job(load_settings(), job, config)
@@ -100,6 +91,18 @@ def run(
         print_json({"run_id": finished.run_id, "assets": short})
     else:
         say(f"{job} succeeded: {', '.join(finished.metadata)}")
+
+
+def _config(job: str, drop: str, training: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Configuration of a job's assets."""
+    jobs: dict[str, dict[str, dict[str, Any]]] = {
+        "drop_to_deployment": {"raw_dataset": {"drop": drop}, "trained_model": training},
+        "train_and_gate": {"trained_model": training},
+        "deploy_current": {},
+    }
+    if job not in jobs:
+        raise typer.BadParameter(f"no job '{job}'; there are {', '.join(jobs)}")
+    return jobs[job]
 
 
 def dev(port: Annotated[int, typer.Option(help="port of the UI")] = 3000) -> None:

@@ -77,17 +77,21 @@ def resources(settings: Settings, patience_seconds: float = 0) -> Resources:
             patience_seconds=patience_seconds,
         ),
         promoter=Promoter(lock=str(home / "locks" / "promotion.lock")),
-        trainer=Trainer(
-            compute=LocalCompute(),
-            tracking=tracking,
-            recipe=asdict(settings.recipe()),
-            attempts=settings.train_attempts,
-            init=settings.train_init,
-            folder=str(home / "training"),
-            cache=str(home / "cache"),
-        ),
+        trainer=_trainer(settings, tracking),
         releases=Releases(folder=str(home / "releases"), code=_folder_of("serving")),
         service=LocalService(folder=str(home / "service"), host=settings.serve_host, port=settings.serve_port),
+    )
+
+
+def _trainer(settings: Settings, tracking: Tracking) -> Trainer:
+    return Trainer(
+        compute=LocalCompute(),
+        tracking=tracking,
+        recipe=asdict(settings.recipe()),
+        attempts=settings.train_attempts,
+        init=settings.train_init,
+        folder=str(settings.home / "training"),
+        cache=str(settings.home / "cache"),
     )
 
 

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wms_ml.errors import SettingsError
 from wms_ml.quality.thresholds import Thresholds
-from wms_ml.recipe import PRESETS, Recipe
+from wms_ml.recipe import Recipe, preset
 
 _SOURCE: Final = Path(__file__).resolve().parent.parent
 PROJECT: Final = _SOURCE if (_SOURCE / "pyproject.toml").exists() else Path.cwd()
@@ -117,12 +117,10 @@ class Settings(_Mirror):
         Raises:
             SettingsError: no training can work with it.
         """
-        if self.train_preset and self.train_preset not in PRESETS:
-            raise SettingsError(f"WMS_TRAIN_PRESET is '{self.train_preset}': it must be one of {', '.join(PRESETS)}")
         values = {part.name: getattr(self, f"train_{part.name}") for part in fields(Recipe)}
-        preset = PRESETS.get(self.train_preset, {})
-        values |= {name: preset[name] for name in preset if f"train_{name}" not in self.model_fields_set}
         try:
+            named = preset(self.train_preset)
+            values |= {name: named[name] for name in named if f"train_{name}" not in self.model_fields_set}
             return Recipe(**values)
         except SettingsError as error:
             name, _, said = str(error).partition(" ")

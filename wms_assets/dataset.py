@@ -13,7 +13,6 @@ from wms_assets.display import thumbnails
 from wms_assets.failures import plain_failures
 from wms_assets.values import RawDataset, ValidatedDataset
 from wms_ml.catalogue import Accepted
-from wms_ml.dataset import MANIFEST
 from wms_ml.errors import DropChangedError, StoreError
 from wms_ml.pairs import Pair, data_version, write_manifest
 from wms_ml.quality.markdown import check_details, markdown
@@ -24,7 +23,7 @@ from wms_ml.reporting import bar, follow
 from wms_ml.split import counts
 from wms_resources.data_repo import DataRepo, DataVersion, MainMovedError
 from wms_resources.inspector import Inspector
-from wms_resources.manifests import pairs_at
+from wms_resources.manifests import data_set, pairs_at
 from wms_resources.orphans import claim_run
 from wms_resources.quarantine import Quarantine
 from wms_resources.readiness import Drop
@@ -155,8 +154,7 @@ def validated_dataset(
         new, current = _proposed(raw_dataset, inspector, data_repo)
         pairs = pairs_at(data_repo, current.commit)
         version = data_version(pairs)
-        folder = data_repo.materialize(current, workspace.datasets / version)
-        write_manifest(pairs, folder / MANIFEST)
+        folder = data_set(data_repo, current, pairs, workspace.datasets / version)
         sides = counts(pairs)
         return dg.MaterializeResult(
             value=ValidatedDataset(

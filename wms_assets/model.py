@@ -3,7 +3,7 @@
 import dagster as dg
 from PIL import Image
 
-from wms_assets.attempts import Challenger, mlflow_link, train_and_judge
+from wms_assets.attempts import Challenger, TestScores, mlflow_link, train_and_judge
 from wms_assets.display import picture
 from wms_assets.failures import plain_failures
 from wms_assets.training_plan import data_named
@@ -54,29 +54,34 @@ def trained_model(
         trainer.tracking.end_orphans(trainer.tracking.patience_seconds)
         data = data_named(config.data_version, data_repo, workspace) if config.data_version else validated_dataset
         challenger, tables = train_and_judge(context, trainer, registry, workspace, data, config.model_dump())
-        trained, version = challenger.trained, challenger.version
-        scores = tables.challenger
         return dg.MaterializeResult(
-            value=TrainedModel(version=version.version, data=data),
-            metadata={
-                "model version": version.version,
-                "test Dice": scores.mean("dice"),
-                "test IoU": scores.mean("iou"),
-                "test Hausdorff 95 %, pixels": scores.mean("hausdorff95"),
-                "metrics": dg.MetadataValue.md(markdown_table(metric_cells(scores))),
-                "slices": dg.MetadataValue.md(markdown_table(slice_cells(scores))),
-                "attempts": dg.MetadataValue.md(_attempts_table(challenger)),
-                "curves": picture(draw_curves(trained.history), "training curves"),
-                **{
-                    name: picture(Image.open(tables.folder / f"{name}.jpg"), f"{name} test pictures")
-                    for name in ("best", "median", "worst")
-                },
-                "data version": data.data_version,
-                "MLflow": mlflow_link(challenger.mlflow),
-                "MLflow run": trained.run_id,
-                "training seconds": float(trained.result["seconds"]),
-            },
+            value=TrainedModel(version=challenger.version.version, data=data),
+            metadata=_shown(challenger, tables, data),
         )
+
+
+def _shown(
+    challenger: Challenger, tables: TestScores, data: ValidatedDataset
+) -> dict[str, dg.MetadataValue | float | str]:
+    trained, scores = challenger.trained, tables.challenger
+    return {
+        "model version": challenger.version.version,
+        "test Dice": scores.mean("dice"),
+        "test IoU": scores.mean("iou"),
+        "test Hausdorff 95 %, pixels": scores.mean("hausdorff95"),
+        "metrics": dg.MetadataValue.md(markdown_table(metric_cells(scores))),
+        "slices": dg.MetadataValue.md(markdown_table(slice_cells(scores))),
+        "attempts": dg.MetadataValue.md(_attempts_table(challenger)),
+        "curves": picture(draw_curves(trained.history), "training curves"),
+        **{
+            name: picture(Image.open(tables.folder / f"{name}.jpg"), f"{name} test pictures")
+            for name in ("best", "median", "worst")
+        },
+        "data version": data.data_version,
+        "MLflow": mlflow_link(challenger.mlflow),
+        "MLflow run": trained.run_id,
+        "training seconds": float(trained.result["seconds"]),
+    }
 
 
 def _attempts_table(challenger: Challenger) -> str:

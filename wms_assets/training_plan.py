@@ -8,12 +8,11 @@ from typing import Any, Final
 import dagster as dg
 
 from wms_assets.values import ValidatedDataset
-from wms_ml.dataset import MANIFEST
 from wms_ml.errors import SettingsError
-from wms_ml.pairs import write_manifest
-from wms_ml.recipe import PRESETS, Recipe
+from wms_ml.recipe import Recipe, preset
 from wms_resources.data_history import find
 from wms_resources.data_repo import DataRepo
+from wms_resources.manifests import data_set
 from wms_resources.registry import WEIGHTS_TAG, ModelVersion, Registry
 from wms_resources.trainer import Material, Start, Trainer
 from wms_resources.workspace import Workspace
@@ -71,8 +70,7 @@ def data_named(rev: str, data_repo: DataRepo, workspace: Workspace) -> Validated
     """
     edition = find(data_repo, rev)
     version = edition.recorded.version
-    folder = data_repo.materialize(version, workspace.datasets / edition.data_version)
-    write_manifest(edition.pairs, folder / MANIFEST)
+    folder = data_set(data_repo, version, edition.pairs, workspace.datasets / edition.data_version)
     return ValidatedDataset(
         drop=version.branch.rpartition("/")[2],
         data_version=edition.data_version,
@@ -91,11 +89,9 @@ def recipe_for(trainer: Trainer, overrides: Mapping[str, Any]) -> Recipe:
     Raises:
         SettingsError: a value no training can work with.
     """
-    preset = overrides.get("preset") or ""
-    if preset and preset not in PRESETS:
-        raise SettingsError(f"there is no preset '{preset}': it must be one of {', '.join(PRESETS)}")
+    named = preset(overrides.get("preset") or "")
     given = {name: value for name, value in overrides.items() if value is not None and name not in _OTHERWISE}
-    return replace(Recipe(**trainer.recipe), **{**PRESETS.get(preset, {}), **given})
+    return replace(Recipe(**trainer.recipe), **{**named, **given})
 
 
 def _start(

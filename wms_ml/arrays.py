@@ -160,6 +160,24 @@ def to_grey(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image.convert("L"))
 
 
+def image_of(data: bytes) -> Image.Image:
+    """Upright RGB picture from a file's content.
+
+    Raises:
+        PictureError: it does not decode.
+    """
+    return to_rgb(decode_upright(data))
+
+
+def mask_of(data: bytes) -> BoolMask:
+    """Upright mask from a file's content: True where grey is 128 or more (JPEG masks are never exactly 0/255).
+
+    Raises:
+        PictureError: it does not decode.
+    """
+    return to_grey(decode_upright(data)) >= 128
+
+
 def read_image(path: Path) -> Image.Image:
     """Upright RGB picture from a file.
 
@@ -167,19 +185,19 @@ def read_image(path: Path) -> Image.Image:
         PictureError: it does not decode; the message names the file.
     """
     try:
-        return to_rgb(decode_upright(path.read_bytes()))
+        return image_of(path.read_bytes())
     except PictureError as error:
         raise PictureError(error.code, f"{path.name}: {error}") from error
 
 
 def read_mask(path: Path) -> BoolMask:
-    """Upright mask from a file: True where the grey value is 128 or more (JPEG masks are never exactly 0/255).
+    """Upright mask from a file, as `mask_of`.
 
     Raises:
         PictureError: it does not decode; the message names the file.
     """
     try:
-        return to_grey(decode_upright(path.read_bytes())) >= 128
+        return mask_of(path.read_bytes())
     except PictureError as error:
         raise PictureError(error.code, f"{path.name}: {error}") from error
 

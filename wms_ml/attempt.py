@@ -86,8 +86,7 @@ class Attempt:
         if not math.isfinite(loss):
             epoch = len(self.history) + 1
             raise TrainingError(f"the loss became {loss} in epoch {epoch}: lower WMS_TRAIN_LEARNING_RATE")
-        network = self._averaged if self._recipe.averaging else self._raw
-        metrics = validate(network, validation, self._recipe, self._fabric)
+        metrics = validate(self._kept, validation, self._recipe, self._fabric)
         row = {
             "epoch": len(self.history) + 1,
             "size": size,
@@ -106,6 +105,11 @@ class Attempt:
         network = build(self._recipe.architecture, self._recipe.encoder)
         network.load_state_dict(self._best)
         return network.eval()
+
+    @property
+    def _kept(self) -> torch.nn.Module:
+        """What is validated and exported."""
+        return self._averaged.module if self._recipe.averaging else self._raw
 
     def _pass_over(self, side: Decoded) -> tuple[float, float]:
         """Mean loss, and the share of the time that was spent waiting for pictures."""
@@ -155,8 +159,7 @@ class Attempt:
         """Checkpoint first, then the line in `history.jsonl`."""
         self.history.append(row)
         if best_row(self.history) is row:
-            kept = self._averaged.module if self._recipe.averaging else self._raw
-            self._best = {name: value.cpu().clone() for name, value in kept.state_dict().items()}
+            self._best = {name: value.cpu().clone() for name, value in self._kept.state_dict().items()}
         if self._fabric.is_global_zero:
             with whole(self._out / "checkpoint.pt") as part:
                 torch.save(self._state(), part)

@@ -5,7 +5,6 @@ so any number of processes may fill it at once and a killed one leaves nothing t
 read: what a training holds in memory is its batch, and what several trainings share lies in the page cache once.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,9 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wms_ml.arrays import PREPROCESSING, decode_upright, network_input, network_mask, to_grey, to_rgb
-from wms_ml.errors import DataError
-from wms_ml.files import whole
+from wms_ml.arrays import PREPROCESSING, image_of, mask_of, network_input, network_mask
+from wms_ml.files import verified, whole
 from wms_ml.pairs import Pair
 
 
@@ -56,25 +54,13 @@ class DecodedCache:
             return False
 
     def _decode(self, pair: Pair) -> None:
-        image = to_rgb(decode_upright(self._content(pair.image, pair.image_sha256)))
-        mask = to_grey(decode_upright(self._content(pair.mask, pair.mask_sha256))) >= 128
+        image = image_of(verified(self._data / pair.image, pair.image_sha256))
+        mask = mask_of(verified(self._data / pair.mask, pair.mask_sha256))
         together = np.dstack([network_input(image, self._size), network_mask(mask, self._size)])
         path = self._path(pair)
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as part, part.open("wb") as file:
             np.save(file, together)
-
-    def _content(self, relative: str, sha256: str) -> bytes:
-        path = self._data / relative
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise DataError(
-                f"{path} is in the manifest but not in the data set: check the version out again"
-            ) from error
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise DataError(f"{path} is not the content its manifest names: check the version out again")
-        return content
 
 
 class Decoded:

@@ -15,10 +15,10 @@ from typing import TypeVar
 from PIL import Image
 
 from wms_ml.agreement import score
-from wms_ml.arrays import BoolMask, read_image, read_mask
+from wms_ml.arrays import BoolMask, image_of, mask_of
 from wms_ml.dataset import load_dataset
 from wms_ml.errors import DataError, PictureError, WmsError
-from wms_ml.files import digest_of, sha256_of, write_whole
+from wms_ml.files import digest_of, verified, write_whole
 from wms_ml.mask_spool import MaskSpool
 from wms_ml.pairs import Pair, data_version
 from wms_ml.predictor import Predictor
@@ -75,21 +75,16 @@ def open_pair(data: Path, pair: Pair) -> tuple[Image.Image, BoolMask]:
         DataError: a file is missing, or other than its manifest says.
         PictureError: one does not decode; the message names the file.
     """
-    for path, sha256 in ((data / pair.image, pair.image_sha256), (data / pair.mask, pair.mask_sha256)):
-        try:
-            content = sha256_of(path)
-        except OSError as error:
-            raise DataError(f"{path} cannot be read ({error}): check the data set out again") from error
-        if content != sha256:
-            raise DataError(f"{path} is not the content its manifest names: check the data set out again")
-    return _opening(data / pair.image, read_image), _opening(data / pair.mask, read_mask)
+    image = _opening(data / pair.image, pair.image_sha256, image_of)
+    return image, _opening(data / pair.mask, pair.mask_sha256, mask_of)
 
 
-def _opening(path: Path, read: Callable[[Path], _Picture]) -> _Picture:
+def _opening(path: Path, sha256: str, decode: Callable[[bytes], _Picture]) -> _Picture:
+    content = verified(path, sha256)
     try:
-        return read(path)
-    except PictureError as error:  # it names the file, but an image and its mask often share their name
-        raise PictureError(error.code, f"{path.parent}/{error}") from error
+        return decode(content)
+    except PictureError as error:
+        raise PictureError(error.code, f"{path}: {error}") from error
 
 
 def run(data: Path, pairs: Sequence[Pair], split: str, models: Sequence[Path], out: Path) -> list[ScoreTable]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from wms_ml.errors import DataError
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -43,6 +45,24 @@ def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verified(path: Path, sha256: str) -> bytes:
+    """The content of a data set's file, which is the one that the manifest names.
+
+    Raises:
+        DataError: it is missing, unreadable or another.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path} is in the manifest but not in the data set, or cannot be read ({error}): "
+            "check the version out again"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DataError(f"{path} is not the content its manifest names: check the version out again")
+    return content
 
 
 def digest_of(path: Path) -> str:

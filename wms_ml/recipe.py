@@ -32,6 +32,17 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
 """Recipes by name; what one does not name comes from the settings. `source`: that of the system this one succeeds."""
 
 
+def preset(name: str) -> Mapping[str, Any]:
+    """The parts of a recipe that a preset names; of the empty name none.
+
+    Raises:
+        SettingsError: there is no such preset.
+    """
+    if name and name not in PRESETS:
+        raise SettingsError(f"preset is '{name}': it must be one of {', '.join(PRESETS)}")
+    return PRESETS.get(name, {})
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Settings of one training attempt; docs/training.md says how the defaults were found.

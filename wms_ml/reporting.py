@@ -18,7 +18,7 @@ from tqdm import tqdm
 _EVERY: Final = 30.0
 
 
-def _is_first() -> bool:
+def is_first() -> bool:
     """Whether this process speaks for all that torch's launcher started."""
     return os.environ.get("RANK", "0") == "0"
 
@@ -63,7 +63,7 @@ class _Pipes:
 @contextmanager
 def reporter() -> Iterator[Reporter]:
     """The reporter that fits this process; under an orchestrator the process also ends when that one dies."""
-    if not _is_first():
+    if not is_first():
         yield _Silent()
         return
     if "DAGSTER_PIPES_CONTEXT" not in os.environ:
@@ -89,7 +89,7 @@ def _end_with_parent() -> None:
 
 def bar(total: int, title: str) -> "tqdm[Any]":
     """A progress bar on standard error; silent where that is no terminal."""
-    shown = None if _is_first() else True
+    shown = None if is_first() else True
     return tqdm(total=total, desc=title, file=sys.stderr, disable=shown, leave=False, dynamic_ncols=True)
 
 

@@ -9,7 +9,6 @@ under torch's launcher: `torchrun --nproc-per-node 2 -m wms_ml.training ...`.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +25,8 @@ from wms_ml.errors import TrainingError, WmsError
 from wms_ml.files import digest_of, write_whole
 from wms_ml.history import best_row
 from wms_ml.pairs import Pair
-from wms_ml.recipe import CHOICES, PRESETS, Recipe
-from wms_ml.reporting import Reporter, bar, follow, reporter
+from wms_ml.recipe import CHOICES, PRESETS, Recipe, preset
+from wms_ml.reporting import Reporter, bar, follow, is_first, reporter
 from wms_ml.schedule import progress
 from wms_ml.split import require_every_side
 
@@ -58,7 +57,7 @@ def train(
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Hold the folder, against other trainings; of one training's processes the first does, for all."""
-    if os.environ.get("RANK", "0") != "0":
+    if not is_first():
         yield
         return
     try:
@@ -127,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; exit 0 trained, 1 could not, 2 usage."""
     given = vars(_parser().parse_args(arguments))
     data, out, cache, init = (given.pop(name) for name in ("data", "out", "cache", "init"))
-    chosen = {**PRESETS.get(given.pop("preset"), {}), **given}
+    chosen = {**preset(given.pop("preset")), **given}
     with reporter() as report:
         try:
             result = train(data, out, cache or out / "cache", Recipe(**chosen), report, init)

@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from wms_ml.dataset import MANIFEST
 from wms_ml.errors import DataError, DataRepoError
-from wms_ml.pairs import Pair, data_version, read_manifest, write_manifest
+from wms_ml.pairs import Pair, data_version, read_manifest
 from wms_resources.data_repo import DataRepo, Recorded
+from wms_resources.manifests import data_set
 
 _NAMED: Final = 8
 """Versions that an error names, so that people see what a name looks like."""
@@ -86,9 +86,7 @@ def checkout(repo: DataRepo, edition: Edition, folder: Path) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as scratch:
-            made = repo.materialize(edition.recorded.version, Path(scratch) / "data")
-            write_manifest(edition.pairs, made / MANIFEST)
-            made.replace(place)
+            data_set(repo, edition.recorded.version, edition.pairs, Path(scratch) / "data").replace(place)
     except OSError as error:
         raise DataError(f"{folder} cannot be made ({error}): choose another place with --out") from error
 

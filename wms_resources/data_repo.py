@@ -120,12 +120,18 @@ class DataRepo(dg.ConfigurableResource):
                     content.push(folder.md5, known=old[name].md5 if name in old else None)
             changed |= {f"{name}.dvc": new[name].dump(name) for name in FOLDERS if new[name] != old.get(name)}
             commit = commit_on(git, main, branch, changed)
-            replaced = git.resolve(branch)
-            if commit != replaced:
-                if replaced and not (main and git.is_ancestor(replaced, of=main)):
-                    git.keep(self._origin, replaced, f"replaced/{drop_id}/{replaced[:12]}")
-                git.push(self._origin, commit, branch, replacing=replaced)
+            self._publish(git, commit, drop_id, main)
         return DataVersion(branch, commit, new["images"].md5, new["masks"].md5)
+
+    def _publish(self, git: Git, commit: str, drop_id: str, main: str | None) -> None:
+        """Move the drop's branch; what it leaves behind is kept unless `main` holds it."""
+        branch = f"data/{drop_id}"
+        replaced = git.resolve(branch)
+        if commit == replaced:
+            return
+        if replaced and not (main and git.is_ancestor(replaced, of=main)):
+            git.keep(self._origin, replaced, f"replaced/{drop_id}/{replaced[:12]}")
+        git.push(self._origin, commit, branch, replacing=replaced)
 
     def accept(self, version: DataVersion) -> DataVersion:
         """Move `main` forward to a proposed version; returns it as accepted. Doing it again changes nothing.

@@ -1,8 +1,12 @@
 """The manifests of the data repository as rows: what a version of the data holds, pair by pair, or asked by key."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from wms_ml.catalogue import Accepted, Catalogue
-from wms_ml.pairs import Pair, read_manifest
-from wms_resources.data_repo import DataRepo
+from wms_ml.dataset import MANIFEST
+from wms_ml.pairs import Pair, read_manifest, write_manifest
+from wms_resources.data_repo import DataRepo, DataVersion
 
 
 def pairs_at(repo: DataRepo, rev: str = "main") -> list[Pair]:
@@ -28,3 +32,13 @@ def accepted_at(repo: DataRepo, catalogue: Catalogue, rev: str = "main") -> Acce
     for key, content in zip(missing, repo.manifests(missing), strict=True):
         catalogue.add(key, read_manifest(content))
     return catalogue.at(ids)
+
+
+def data_set(repo: DataRepo, version: DataVersion, pairs: Sequence[Pair], folder: Path) -> Path:
+    """Make `folder` hold a version as programs take it: images/, masks/ and the manifest of its pairs; returns it.
+
+    Raises:
+        DataRepoError: the content cannot be had.
+    """
+    write_manifest(pairs, repo.materialize(version, folder) / MANIFEST)
+    return folder

@@ -62,7 +62,7 @@ class Store(dg.ConfigurableResource):
             manifest,
             datetime.now(UTC),
             settle,
-            self._sha256_in(drop_id),
+            partial(self._sha256, drop_id),
         )
 
     def drop(self, drop_id: str, version: str = "") -> Drop:
@@ -131,7 +131,7 @@ class Store(dg.ConfigurableResource):
             self._same(drop)
             manifest = self._manifest(drop.drop_id, entries)
             if manifest:
-                verify(drop.drop_id, entries, manifest, part, self._sha256_in(drop.drop_id))
+                verify(drop.drop_id, entries, manifest, part, partial(self._sha256, drop.drop_id))
         return target
 
     @property
@@ -157,9 +157,6 @@ class Store(dg.ConfigurableResource):
             if not isinstance(found, Drop) or found.version != drop.version:
                 raise _changed(drop.drop_id, drop.version, found)
         return entries
-
-    def _sha256_in(self, drop_id: str) -> Callable[[str], str]:
-        return partial(self._sha256, drop_id)
 
     def _sha256(self, drop_id: str, path: str) -> str:
         content = self._objects.read(f"{DROPS}/{drop_id}/{path}")
