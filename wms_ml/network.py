@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from wms_ml.errors import TrainingError
+from wms_ml.pretrained import is_shipped, load_shipped
 
 _MEAN: Final = (0.485, 0.456, 0.406)
 _STD: Final = (0.229, 0.224, 0.225)
@@ -67,7 +68,7 @@ def build(architecture: str, encoder: str, encoder_weights: str | None = None) -
     Args:
         architecture: for example `unet`, `fpn`, `unetplusplus`.
         encoder: for example `resnet18`, `mobilenet_v2`.
-        encoder_weights: `imagenet` for pretrained weights (downloaded), or None for random ones.
+        encoder_weights: `imagenet` for pretrained weights, from a package or else downloaded; None for random ones.
 
     Raises:
         TrainingError: no such architecture, encoder or weights.
@@ -75,13 +76,17 @@ def build(architecture: str, encoder: str, encoder_weights: str | None = None) -
     import_torchvision()
     import segmentation_models_pytorch as smp
 
+    shipped = encoder_weights == "imagenet" and is_shipped(encoder)
+    weights = None if shipped else encoder_weights
     try:
-        core = smp.create_model(architecture, encoder, encoder_weights=encoder_weights, in_channels=3, classes=1)
+        core = smp.create_model(architecture, encoder, encoder_weights=weights, in_channels=3, classes=1)
     except (KeyError, RuntimeError, OSError) as error:
         raise TrainingError(
             f"cannot build architecture '{architecture}' with encoder '{encoder}' (weights: {encoder_weights}): "
             f"{error}. WMS_TRAIN_ARCHITECTURE, WMS_TRAIN_ENCODER and WMS_TRAIN_ENCODER_WEIGHTS name them"
         ) from error
+    if shipped:
+        load_shipped(core.encoder, encoder)
     return Segmenter(core)
 
 
