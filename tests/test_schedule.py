@@ -6,7 +6,7 @@ import pytest
 
 from wms_ml.history import best_row
 from wms_ml.recipe import Recipe
-from wms_ml.schedule import learning_rate, progress
+from wms_ml.schedule import learning_rate, progress, seconds_left
 
 
 def epochs(*scores: float, seconds: float = 60.0, size: int = 64) -> list[dict[str, Any]]:
@@ -20,6 +20,14 @@ def test_a_budget_is_spent_by_whichever_ends_first() -> None:
     assert progress(Recipe(epochs=10), epochs(0.1, 0.2)) == pytest.approx(0.2)
     assert progress(Recipe(epochs=10, minutes=4), epochs(0.1, 0.2)) == pytest.approx(0.5)
     assert progress(Recipe(epochs=10, minutes=2), epochs(0.1, 0.2)) >= 1
+
+
+def test_the_time_left_counts_the_larger_pictures_to_come() -> None:
+    recipe = Recipe(epochs=4, start_size=32, size=64, start_share=0.5)
+    assert seconds_left(recipe, epochs(0.1, seconds=10, size=32)) == pytest.approx(10 + 40 + 40)
+    assert seconds_left(recipe, epochs(*[0.1] * 3, seconds=40)) == pytest.approx(40)
+    assert seconds_left(Recipe(epochs=100, minutes=2), epochs(0.1, 0.2)) == 0
+    assert seconds_left(Recipe(epochs=100, minutes=3), epochs(0.1, 0.2)) == pytest.approx(60)
 
 
 def test_cosine_rises_then_falls_to_nothing() -> None:

@@ -19,8 +19,8 @@ from torch import nn
 def start(precision: str) -> Fabric:
     """The device and processes that this program was started with (`torchrun` says so in the environment).
 
-    `precision` is a recipe's; `auto` is bfloat16 where a GPU computes with it, float16 on older ones, full on a CPU,
-    whose bfloat16 is emulated and ten times slower.
+    `precision` is a recipe's; `auto` is bfloat16 where the GPU or CPU has instructions for it, float16 on older GPUs
+    and full on older CPUs, which emulate bfloat16 many times slower.
     """
     processes, local = (int(os.environ.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -40,7 +40,8 @@ def _precision(asked: str) -> str:
     if asked != "auto":
         return asked
     if not torch.cuda.is_available():
-        return "32-true"
+        able = torch.cpu.get_capabilities()
+        return "bf16-mixed" if able.get("avx512_bf16") or able.get("amx_bf16") else "32-true"
     return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
 
 
@@ -48,12 +49,20 @@ def shared_normalisation(network: nn.Module, fabric: Fabric) -> nn.Module:
     """Let batch normalisation see the pictures of all processes; the network as it is when there is one process."""
     if fabric.world_size == 1:
         return network
+    from timm.layers.norm_act import (
+        BatchNormAct2d,
+        convert_sync_batchnorm,
+    )  # after the network, which mends torchvision
+
     if fabric.device.type == "cuda":
-        shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        shared: nn.Module = convert_sync_batchnorm(network)
         return shared
+    kinds: dict[type[nn.Module], type[nn.Module]] = {
+        nn.BatchNorm2d: _SharedBatchNorm,
+        BatchNormAct2d: _SharedBatchNormAct,
+    }
     for module in network.modules():
-        if type(module) is nn.BatchNorm2d:
-            module.__class__ = _SharedBatchNorm
+        module.__class__ = kinds.get(type(module), type(module))
     return network
 
 
@@ -95,6 +104,17 @@ class _SharedBatchNorm(nn.BatchNorm2d):
         kept.num_batches_tracked += 1
         kept.running_mean.lerp_(mean.to(kept.running_mean), self.momentum or 0.1)
         kept.running_var.lerp_(variance.to(kept.running_var), self.momentum or 0.1)
+
+
+class _SharedBatchNormAct(_SharedBatchNorm):
+    """That, and what timm's encoders do after it in the same layer."""
+
+    drop: nn.Module
+    act: nn.Module
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        activated: torch.Tensor = self.act(self.drop(super().forward(planes)))
+        return activated
 
 
 def _planar(values: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:

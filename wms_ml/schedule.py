@@ -16,6 +16,15 @@ def progress(recipe: Recipe, history: Sequence[dict[str, Any]]) -> float:
     return max(len(history) / recipe.epochs, _minutes_share(recipe, sum(row["seconds"] for row in history)))
 
 
+def seconds_left(recipe: Recipe, history: Sequence[dict[str, Any]]) -> float:
+    """Seconds until the budget is used up, if a pixel goes on costing what it did in the last epoch."""
+    pixel = history[-1]["seconds"] / history[-1]["size"] ** 2
+    ahead = sum(pixel * recipe.size_at(epoch / recipe.epochs) ** 2 for epoch in range(len(history), recipe.epochs))
+    if not recipe.minutes:
+        return ahead
+    return max(0.0, min(ahead, 60 * recipe.minutes - sum(row["seconds"] for row in history)))
+
+
 def learning_rate(recipe: Recipe, history: Sequence[dict[str, Any]], part: float) -> float:
     """Learning rate when `part` (0 to 1) of the epoch after `history` is done."""
     if recipe.schedule == "plateau":

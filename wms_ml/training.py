@@ -27,7 +27,7 @@ from wms_ml.history import best_row
 from wms_ml.pairs import Pair
 from wms_ml.recipe import CHOICES, PRESETS, Recipe, preset
 from wms_ml.reporting import Reporter, bar, follow, is_first, reporter
-from wms_ml.schedule import progress
+from wms_ml.schedule import seconds_left
 from wms_ml.split import require_every_side
 
 
@@ -100,9 +100,7 @@ def _decoded(cache: Path, data: Path, size: int, pairs: list[Pair]) -> tuple[Dec
 
 
 def _sentence(row: dict[str, Any], history: list[dict[str, Any]], recipe: Recipe) -> str:
-    spent = progress(recipe, history)
-    seconds = sum(each["seconds"] for each in history)
-    left = timedelta(seconds=max(0, round(seconds / spent - seconds)))
+    left = timedelta(seconds=round(seconds_left(recipe, history)))
     return (
         f"epoch {row['epoch']}/{recipe.epochs}  {row['size']} px  loss {row['loss']:.4f}  validation loss "
         f"{row['validation_loss']:.4f}  Dice {row['dice']:.4f}  IoU {row['iou']:.4f}  at most {left} left"
