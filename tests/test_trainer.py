@@ -152,7 +152,7 @@ def test_weights_that_are_not_those_that_were_registered_are_refused(place: Plac
         place.plan(version, init="champion")
 
 
-@pytest.mark.parametrize("other", [{"encoder": "resnet50"}, {"architecture": "fpn"}, {"size": "256"}])
+@pytest.mark.parametrize("other", [{"encoder": "resnet50"}, {"architecture": "fpn"}])
 def test_from_a_champion_of_another_kind_it_starts_from_scratch_and_says_so(
     place: Place, other: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +160,11 @@ def test_from_a_champion_of_another_kind_it_starts_from_scratch_and_says_so(
     assert place.plan(version, init="champion").material.start is None
     (kind,) = other.values()
     assert f"{kind}): training starts from scratch" in capfd.readouterr().err
+
+
+def test_a_champion_of_another_size_is_a_start(place: Place) -> None:
+    start = place.plan(place.champion(size="512"), init="champion").material.start
+    assert start and start.version == "1"
 
 
 def test_without_a_champion_it_starts_from_scratch_and_says_so(place: Place, capfd: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ from wms_ml.predictor import Predictor
 from wms_ml.recipe import PRESETS, Recipe
 from wms_ml.reporting import steps
 
-FAST = ["--size", "64", "--start-size", "32", "--epochs", "4", "--encoder", "resnet18", "--learning-rate", "0.003"]
+FAST = ["--size", "64", "--start-scale", "0.5", "--epochs", "4", "--encoder", "resnet18", "--learning-rate", "0.003"]
 FAST += ["--schedule", "cosine", "--augmentation", "strong"]
 
 
@@ -169,7 +169,8 @@ def test_a_time_budget_ends_a_training_at_full_size(data: Path, tmp_path: Path) 
 
 
 def test_a_training_can_start_from_the_weights_of_another(data: Path, undisturbed: Path, tmp_path: Path) -> None:
-    first = ["--init", str(undisturbed / "weights.pt"), "--start-size", "0", "--epochs", "1", "--learning-rate", "1e-6"]
+    first = ["--init", str(undisturbed / "weights.pt"), "--start-scale", "1", "--epochs", "1"]
+    first += ["--learning-rate", "1e-6"]
     run(*options(data, tmp_path, *first))
     best = max(row["dice"] for row in history(undisturbed) if row["size"] == 64)
     assert history(tmp_path)[0]["dice"] == pytest.approx(best, abs=0.02)
@@ -222,7 +223,7 @@ class Lines:
     [
         ("size", 500),
         ("size", 0),
-        ("start_size", 100),
+        ("start_scale", 2.0),
         ("epochs", 0),
         ("learning_rate", 2.0),
         ("minutes", -1.0),

@@ -109,7 +109,7 @@ def _start(
     if champion is None:
         context.log.info("init: no model is in production yet: training starts from scratch")
         return None
-    theirs = {name: champion.tags.get(name, "unknown") for name in ("architecture", "encoder", "size")}
+    theirs = {name: champion.tags.get(name, "unknown") for name in ("architecture", "encoder")}
     other = [f"{name} {value}" for name, value in theirs.items() if value != str(getattr(recipe, name))]
     if other:
         said = ", ".join(other)

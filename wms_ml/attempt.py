@@ -46,7 +46,7 @@ class Attempt:
         self._share = Share(fabric.global_rank, fabric.world_size)
         torch.manual_seed(recipe.seed)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        network = build(recipe.architecture, recipe.encoder, recipe.encoder_weights or None)
+        network = build(recipe.architecture, recipe.encoder, "" if init else recipe.encoder_weights)
         if init:
             load_weights(network, init)
         self._identity = {"recipe": recipe.digest(), "init": digest_of(init) if init else ""}

@@ -62,13 +62,13 @@ class Segmenter(nn.Module):
         return logits[:, 0]
 
 
-def build(architecture: str, encoder: str, encoder_weights: str | None = None) -> Segmenter:
+def build(architecture: str, encoder: str, encoder_weights: str = "") -> Segmenter:
     """Build a network by its segmentation-models-pytorch names.
 
     Args:
         architecture: for example `unet`, `fpn`, `unetplusplus`.
         encoder: for example `resnet18`, `mobilenet_v2`.
-        encoder_weights: `imagenet` for pretrained weights, from a package or else downloaded; None for random ones.
+        encoder_weights: a recipe's: `auto`, a name of weights such as `imagenet`, or empty for random ones.
 
     Raises:
         TrainingError: no such architecture, encoder or weights.
@@ -76,8 +76,8 @@ def build(architecture: str, encoder: str, encoder_weights: str | None = None) -
     import_torchvision()
     import segmentation_models_pytorch as smp
 
-    shipped = encoder_weights == "imagenet" and is_shipped(encoder)
-    weights = None if shipped else encoder_weights
+    shipped = encoder_weights in ("auto", "imagenet") and is_shipped(encoder)
+    weights = None if shipped or encoder_weights in ("auto", "") else encoder_weights
     try:
         core = smp.create_model(architecture, encoder, encoder_weights=weights, in_channels=3, classes=1)
     except (KeyError, RuntimeError, OSError) as error:

@@ -20,7 +20,7 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "architecture": "unet",
         "encoder": "resnet34",
         "size": 512,
-        "start_size": 0,
+        "start_scale": 1.0,
         "epochs": 50,
         "patience": 5,
         "schedule": "plateau",
@@ -50,10 +50,12 @@ class Recipe:
     Attributes:
         architecture: a segmentation-models-pytorch architecture, for example `unet`.
         encoder: a segmentation-models-pytorch encoder, for example `resnet18`.
-        encoder_weights: `imagenet`, or empty for random weights.
+        encoder_weights: `auto`: ImageNet's for an encoder whose weights come as a package (`wms_ml.pretrained`),
+            random ones for others; `imagenet`: ImageNet's, downloaded if need be; empty: random ones.
         size: side of the square network input, pixels; a multiple of 32.
-        start_size: side for the first `start_share` of the budget, when coarse features are learnt; 0: `size`.
-        start_share: share of the budget, 0 to 1, that trains at `start_size`.
+        start_scale: share of `size`, to a multiple of 32 pixels, that the budget's first `start_share` trains at, when
+            coarse features are learnt; 1: all of it.
+        start_share: share of the budget, 0 to 1, that trains on smaller pictures.
         epochs: passes over the training pictures at most.
         minutes: time budget; the epoch under way when it ends is the last one. 0: none.
         patience: epochs without a better validation Dice, at full size, after which the attempt ends.
@@ -72,20 +74,20 @@ class Recipe:
     """
 
     architecture: str = "unet"
-    encoder: str = "resnet18"
-    encoder_weights: str = ""
-    size: int = 512
-    start_size: int = 0
+    encoder: str = "tu-tf_efficientnet_lite0"
+    encoder_weights: str = "auto"
+    size: int = 256
+    start_scale: float = 0.5
     start_share: float = 0.5
-    epochs: int = 50
+    epochs: int = 20
     minutes: float = 0.0
-    patience: int = 5
+    patience: int = 8
     batch_size: int = 8
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
-    schedule: str = "plateau"
+    schedule: str = "cosine"
     loss: str = "bce+dice"
-    augmentation: str = "source"
+    augmentation: str = "strong"
     averaging: float = 0.97
     precision: str = "auto"
     compile: bool = False
@@ -97,10 +99,8 @@ class Recipe:
         Raises:
             SettingsError: naming the value and what it may be.
         """
-        for name in ("size", "start_size"):
-            side = getattr(self, name)
-            if side % 32 or side < (32 if name == "size" else 0):
-                raise SettingsError(f"{name} is {side}: it must be a multiple of 32 pixels, for example 256 or 512")
+        if self.size % 32 or self.size < 32:
+            raise SettingsError(f"size is {self.size}: it must be a multiple of 32 pixels, for example 256 or 512")
         for name in ("epochs", "patience", "batch_size"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: it must be 1 or more")
@@ -117,7 +117,14 @@ class Recipe:
 
     def size_at(self, progress: float) -> int:
         """Side of the network's input when `progress` (0 to 1) of the budget is spent."""
-        return self.start_size if self.start_size and progress < self.start_share else self.size
+        if progress >= self.start_share:
+            return self.size
+        return max(32, round(self.size * self.start_scale / 32) * 32)
+
+    @property
+    def sizes(self) -> set[int]:
+        """Every side that the attempt comes by."""
+        return {self.size_at(0), self.size}
 
 
 _RANGES: Final = (
@@ -125,5 +132,6 @@ _RANGES: Final = (
     ("weight_decay", 0.0, 1.0),
     ("averaging", 0.0, 0.9999),
     ("minutes", 0.0, 100_000.0),
+    ("start_scale", 0.1, 1.0),
     ("start_share", 0.0, 0.95),
 )

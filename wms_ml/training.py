@@ -72,7 +72,7 @@ def _alone(out: Path) -> Iterator[None]:
 def _train(data: Path, out: Path, cache: Path, recipe: Recipe, report: Reporter, init: Path | None) -> dict[str, Any]:
     pairs = load_dataset(data)
     require_every_side(pairs)
-    sides = {size: _decoded(cache, data, size, pairs) for size in {recipe.size, recipe.start_size} - {0}}
+    sides = {size: _decoded(cache, data, size, pairs) for size in recipe.sizes}
 
     from wms_ml.attempt import Attempt  # torch: only from here on
     from wms_ml.devices import start
