@@ -19,7 +19,6 @@ QUICK = {
     "WMS_TRAIN_ATTEMPTS": "1",
     "WMS_TRAIN_BATCH_SIZE": "4",
     "WMS_TRAIN_ENCODER": "resnet18",  # of all encoders the soonest trained and exported
-    "WMS_TRAIN_AUGMENTATION": "source",
     "WMS_TRAIN_SCHEDULE": "plateau",
 }
 UNTRAINED = {"WMS_TRAIN_EPOCHS": "1", "WMS_TRAIN_LEARNING_RATE": "1e-9"}

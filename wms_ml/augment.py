@@ -51,7 +51,7 @@ class Strength:
 
 
 STRENGTHS: Final[Mapping[str, Strength]] = {
-    "source": Strength(0.2, 0.25, 0.7, 25, (0.8, 1.25), 0.1, 0.0, 0.7, 0.3, 0.02, 0.0, 0.15, 0.0),
+    "mild": Strength(0.2, 0.25, 0.7, 25, (0.8, 1.25), 0.1, 0.0, 0.7, 0.3, 0.02, 0.0, 0.15, 0.0),
     "strong": Strength(0.2, 0.25, 0.9, 30, (0.6, 1.6), 0.2, 0.15, 0.9, 0.4, 0.05, 0.1, 0.2, 0.2),
 }
 """By the names that a recipe may give; `none` is not among them."""

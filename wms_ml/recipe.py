@@ -11,7 +11,7 @@ from wms_ml.errors import SettingsError
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "loss": ("bce+dice", "bce", "dice", "focal+dice"),
     "schedule": ("cosine", "plateau"),
-    "augmentation": ("strong", "source", "none"),
+    "augmentation": ("mild", "strong", "none"),
     "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
 }
 
@@ -25,7 +25,7 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "patience": 5,
         "schedule": "plateau",
         "loss": "bce",
-        "augmentation": "source",
+        "augmentation": "mild",
         "averaging": 0.0,
     }
 }
@@ -65,7 +65,7 @@ class Recipe:
         schedule: `cosine`: up over the first steps, then down to nothing at the budget's end (Loshchilov 2017);
             `plateau`: halved when validation Dice stops rising.
         loss: of `wms_ml.losses`.
-        augmentation: `strong`, `source` (that of the system this one succeeds) or `none`.
+        augmentation: `mild` (as in the system that this one succeeds), `strong` or `none`.
         averaging: weight of the past in the running average of the weights, which is validated and exported (Polyak
             1992); 0: the weights themselves.
         precision: `auto`: mixed where the device gains from it, else full.
@@ -87,7 +87,7 @@ class Recipe:
     weight_decay: float = 0.01
     schedule: str = "cosine"
     loss: str = "bce+dice"
-    augmentation: str = "strong"
+    augmentation: str = "mild"
     averaging: float = 0.97
     precision: str = "auto"
     compile: bool = False
