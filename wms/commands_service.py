@@ -19,7 +19,7 @@ def serve(
     from wms_resources.releases import prove
 
     parts = resources(load_settings())
-    release = parts.releases.build(parts.registry, parts.registry.production())
+    release = parts.releases.build(parts.registry, parts.promoter.in_production(parts.registry))
     if background:
         say(f"serving at {parts.service.deploy(release, partial(prove, release)).url}")
         return

@@ -9,8 +9,9 @@ from wms.console import console
 from wms.settings import Settings, load_settings
 from wms_assets.dataset import quality_checks, raw_dataset, validated_dataset
 from wms_assets.deployment import deployed_image
+from wms_assets.gate_check import better_than_production
 from wms_assets.jobs import deploy_current, drop_to_deployment, train_and_gate
-from wms_assets.model import better_than_production, production_model, trained_model
+from wms_assets.model import production_model, trained_model
 from wms_ml.errors import SettingsError
 from wms_resources.compute import LocalCompute
 from wms_resources.data_repo import DataRepo
@@ -60,15 +61,16 @@ def resources(settings: Settings, patience_seconds: float = 0) -> Resources:
         experiment=settings.experiment,
         patience_seconds=patience_seconds,
     )
+    data_repo = DataRepo(
+        path=str(home / "data-repo"), origin=str(home / "code-host" / "data.git"), remote=settings.remote
+    )
     return Resources(
         io_manager=Handover(folder=str(home / "handover")),
         workspace=Workspace(home=str(home)),
         store=_store(settings),
         inspector=_inspector(settings),
         quarantine=Quarantine(folder=str(home / "quarantine")),
-        data_repo=DataRepo(
-            path=str(home / "data-repo"), origin=str(home / "code-host" / "data.git"), remote=settings.remote
-        ),
+        data_repo=data_repo,
         tracking=tracking,
         registry=Registry(
             uri=settings.tracking_uri,
@@ -76,7 +78,7 @@ def resources(settings: Settings, patience_seconds: float = 0) -> Resources:
             downloads=str(home / "models"),
             patience_seconds=patience_seconds,
         ),
-        promoter=Promoter(lock=str(home / "locks" / "promotion.lock")),
+        promoter=Promoter(data_repo=data_repo, rule=asdict(settings.gate_rule())),
         trainer=_trainer(settings, tracking),
         releases=Releases(folder=str(home / "releases"), code=_folder_of("serving")),
         service=LocalService(folder=str(home / "service"), host=settings.serve_host, port=settings.serve_port),

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, create_model, field_validator, model_validator
+from pydantic import Field, Json, ValidationError, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wms_ml.errors import SettingsError
+from wms_ml.gate import Rule
 from wms_ml.quality.thresholds import Thresholds
 from wms_ml.recipe import Recipe, preset
 
@@ -46,6 +47,7 @@ class Settings(_Mirror):
     mlflow_tracking_uri: str = Field("", description="MLflow tracking and registry; SQLite below home by default")
     mlflow_patience_seconds: float = Field(300, ge=0, description="how long a run waits for MLflow to come back")
     model_name: str = Field("water-meter-segmentation", description="name in the model registry")
+    user: str = Field("", description="who moves `production`, for its history; login@host by default")
     experiment: str = Field("water-meters", description="MLflow experiment of the trainings")
     settle_seconds: int = Field(60, ge=1, description="a drop copied by hand is complete after so long without change")
     reconcile_seconds: int = Field(300, ge=10, description="how often the sensor looks for late files in all drops")
@@ -61,6 +63,14 @@ class Settings(_Mirror):
     train_preset: str = Field("", description="a recipe by name (`source`); WMS_TRAIN_* that are set overrule it")
     train_init: Literal["scratch", "champion"] = Field("scratch", description="weights that attempts start from")
     train_attempts: int = Field(3, ge=1, le=10, description="attempts with different seeds at most")
+
+    gate_minimum_gain: float = Field(0, description="Dice and IoU must exceed production's by more than this")
+    gate_confidence: float = Field(0.95, description="how sure the gain should be")
+    gate_confidence_policy: str = Field("warn", description="`warn` of a gain less sure than that, or `block` it")
+    gate_slice_floors: Json[dict[str, float]] = Field(
+        "{}",  # type: ignore[arg-type]  # pydantic parses the default as it parses what people write
+        description="lowest mean Dice of slices, JSON",
+    )
 
     @field_validator("home")
     @classmethod
@@ -111,6 +121,14 @@ class Settings(_Mirror):
             name, _, said = str(error).partition(" ")
             raise SettingsError(f"WMS_QA_{name.upper()} {said} (docs/data-quality.md)") from error
 
+    def gate_rule(self) -> Rule:
+        """What a challenger must show to go into production.
+
+        Raises:
+            SettingsError: a part is out of its range, or names a slice that there is not.
+        """
+        return Rule(**{part.name: getattr(self, f"gate_{part.name}") for part in fields(Rule)})
+
     def recipe(self) -> Recipe:
         """The recipe of the first training attempt.
 
@@ -138,6 +156,7 @@ def load_settings(**overrides: Any) -> Settings:
         settings = Settings(**overrides)
         settings.recipe()
         settings.thresholds()
+        settings.gate_rule()
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(problem) for problem in error.errors())) from error
     return settings
@@ -151,6 +170,6 @@ def _refuse_unknown(names: Iterable[str]) -> None:
 
 
 def _sentence(problem: Any) -> str:
-    where = "_".join(str(part) for part in problem["loc"])
+    where = str(problem["loc"][0]) if problem["loc"] else ""  # what follows the name is a key inside the value
     message = problem["msg"].removeprefix("Value error, ")
     return f"WMS_{where.upper()}={problem['input']!r}: {message}" if where else message

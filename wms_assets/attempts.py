@@ -10,9 +10,13 @@ import dagster as dg
 from wms_assets.training_plan import TrainingPlan, plan_training
 from wms_assets.values import ValidatedDataset
 from wms_ml.files import digest_of
+from wms_ml.gate import Rule, judge
 from wms_ml.scoring import ScoreTable
 from wms_ml.split import VERSION as SPLIT_VERSION
-from wms_resources.registry import WEIGHTS_TAG, Evidence, ModelVersion, Registry
+from wms_resources.code_version import code_version
+from wms_resources.evidence import CODE_TAG, Attempt, Evidence
+from wms_resources.promotion import Promoter
+from wms_resources.registry import WEIGHTS_TAG, ModelVersion, Registry
 from wms_resources.tracked_run import TrackedRun
 from wms_resources.trainer import Trained, Trainer
 from wms_resources.workspace import Workspace
@@ -54,6 +58,7 @@ def train_and_judge(
     context: dg.AssetExecutionContext,
     trainer: Trainer,
     registry: Registry,
+    promoter: Promoter,
     workspace: Workspace,
     data: ValidatedDataset,
     overrides: Mapping[str, Any],
@@ -62,17 +67,18 @@ def train_and_judge(
 
     Raises:
         SettingsError: a value that no training can work with.
+        GateError: what is in production is not what was promoted, so nothing could be promoted over it.
         TrainingError: a program failed.
         RegistryError: MLflow refuses, or stayed away.
     """
-    champion = registry.champion()
+    champion = promoter.champion(registry)
     plan = plan_training(context, trainer, registry, champion, data, overrides)
     tags = plan.material.tags()
     with trainer.tracking.training(context.job_name, context.run_id, tags, plan.experiment) as run:
         _announce(context, run)
         run.params({**asdict(plan.recipe), "attempts": plan.attempts, "data_version": data.data_version})
         challenger = train_challenger(context, trainer, registry, champion, data, plan, run)
-        tables = judge_on_test(context, trainer, registry, workspace, data, challenger)
+        tables = judge_on_test(context, trainer, registry, promoter, workspace, data, challenger)
         _note_choice(run, challenger, tables.challenger)
     return challenger, tables
 
@@ -168,6 +174,7 @@ def _register(registry: Registry, trained: Trained, data: ValidatedDataset) -> M
         "images_md5": data.images_md5,
         "masks_md5": data.masks_md5,
         "split_version": SPLIT_VERSION,
+        CODE_TAG: code_version(),
         WEIGHTS_TAG: digest_of(trained.folder / "weights.pt"),
     }
     return registry.register(trained.run_id, trained.result["model"], data.data_version, tags)
@@ -177,26 +184,30 @@ def judge_on_test(
     context: dg.AssetExecutionContext,
     trainer: Trainer,
     registry: Registry,
+    promoter: Promoter,
     workspace: Workspace,
     data: ValidatedDataset,
     challenger: Challenger,
 ) -> TestScores:
-    """Score challenger and champion on the same test pictures and keep both tables as the gate's evidence."""
-    version, champion = challenger.version, registry.champion()
+    """Score challenger and champion on the same test pictures and keep all of it as the gate's evidence."""
+    version, champion = challenger.version, promoter.champion(registry)
     rival = champion if champion and champion.version != version.version else None
     models = [challenger.trained.model, *([registry.fetch(rival)] if rival else [])]
-    out = workspace.evaluations / f"test-{data.data_version}-version-{version.version}"
+    out = workspace.test_scores(data.data_version, version.version)
     ours, *rest = trainer.evaluate(context, Path(data.folder), "test", models, out)
     if champion is None or rival:
-        registry.save_evidence(
-            version,
-            Evidence(
-                version.version,
-                rival.version if rival else None,
-                data.data_version,
-                ours,
-                rest[0] if rest else None,
-            ),
+        theirs = rest[0] if rest else None
+        evidence = Evidence(
+            version=version.version,
+            champion=rival.version if rival else None,
+            data_version=data.data_version,
+            split_version=SPLIT_VERSION,
+            code_version=version.tags[CODE_TAG],
+            attempts=tuple(Attempt(*row) for row in challenger.rows),
+            verdict=judge(ours, theirs, Rule(**promoter.rule)).as_json(),
+            challenger_scores=ours,
+            champion_scores=theirs,
         )
+        registry.save_evidence(version, evidence)
         registry.note(version.version, {"dice": f"{ours.mean('dice'):.6f}", "iou": f"{ours.mean('iou'):.6f}"})
     return TestScores(ours, out)

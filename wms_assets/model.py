@@ -1,5 +1,7 @@
 """From a data version to the model in production: `trained_model`, the gate, `production_model`."""
 
+from typing import Final
+
 import dagster as dg
 from PIL import Image
 
@@ -12,10 +14,14 @@ from wms_ml.curves import draw_curves
 from wms_ml.score_report import markdown_table, metric_cells, slice_cells
 from wms_resources.data_repo import DataRepo, DataVersion
 from wms_resources.orphans import claim_run
-from wms_resources.promotion import Promoter, verdict_on
+from wms_resources.production_records import history_table
+from wms_resources.promotion import Promoter
 from wms_resources.registry import Registry
 from wms_resources.trainer import Trainer
 from wms_resources.workspace import Workspace
+
+_SHOWN: Final = 20
+"""Moves of `production` that the UI shows, those by hand among them."""
 
 
 class TrainingConfig(dg.Config):
@@ -41,6 +47,7 @@ def trained_model(
     validated_dataset: ValidatedDataset,
     trainer: Trainer,
     registry: Registry,
+    promoter: Promoter,
     data_repo: DataRepo,
     workspace: Workspace,
 ) -> dg.MaterializeResult[TrainedModel]:
@@ -53,7 +60,8 @@ def trained_model(
     with plain_failures():
         trainer.tracking.end_orphans(trainer.tracking.patience_seconds)
         data = data_named(config.data_version, data_repo, workspace) if config.data_version else validated_dataset
-        challenger, tables = train_and_judge(context, trainer, registry, workspace, data, config.model_dump())
+        overrides = config.model_dump()
+        challenger, tables = train_and_judge(context, trainer, registry, promoter, workspace, data, overrides)
         return dg.MaterializeResult(
             value=TrainedModel(version=challenger.version.version, data=data),
             metadata=_shown(challenger, tables, data),
@@ -93,23 +101,6 @@ def _attempts_table(challenger: Challenger) -> str:
     return "\n".join(lines)
 
 
-@dg.asset_check(asset=trained_model, blocking=True)
-def better_than_production(trained_model: TrainedModel, registry: Registry) -> dg.AssetCheckResult:
-    """Dice AND IoU strictly better than the model in production now, on the same test pictures."""
-    with plain_failures():
-        version = registry.get(trained_model.version)
-        verdict = verdict_on(registry, version, registry.champion(), trained_model.data.data_version)
-    if verdict is None:
-        return dg.AssetCheckResult(passed=True, description=f"version {version.version} is in production already")
-    metadata: dict[str, dg.MetadataValue | float | int] = {
-        "comparison": dg.MetadataValue.md(verdict.table()),
-        "pictures": verdict.pictures,
-        **{f"challenger {name}": value for name, value in verdict.challenger.items()},
-        **{f"production {name}": value for name, value in (verdict.champion or {}).items()},
-    }
-    return dg.AssetCheckResult(passed=verdict.improved, description=verdict.reason, metadata=metadata)
-
-
 @dg.asset(group_name="model", kinds={"mlflow"}, owners=["team:ml"])
 def production_model(
     context: dg.AssetExecutionContext,
@@ -121,14 +112,17 @@ def production_model(
     """The version that carries the alias `production`; its data becomes `main` of the data repository."""
     data = trained_model.data
     with plain_failures():
-        promotion = promoter.promote(registry, trained_model.version, data.data_version)
+        said = {"by": f"dagster run {context.run_id}", "reason": f"job {context.job_name}"}
+        promotion = promoter.promote(registry, trained_model.version, data.data_version, **said)
         data_repo.accept(DataVersion(data.branch, data.commit, data.images_md5, data.masks_md5))
-    version = promotion.version
+        history = promoter.history()
+        version = promotion.version
     context.log.info(f"version {version.version} is in production")
     before = promotion.replaced.version if promotion.replaced else "none"
     metadata: dict[str, dg.MetadataValue | str | float] = {
         "version": version.version,
         "data version": version.data_version,
+        "history": dg.MetadataValue.md(history_table(history[-_SHOWN:])),
     }
     if promotion.verdict:
         metadata |= {"comparison": dg.MetadataValue.md(promotion.verdict.table()), "replaced": before}

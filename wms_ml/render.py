@@ -52,13 +52,16 @@ def overlay(
     return Image.fromarray(pixels)
 
 
-def close_up(image: Image.Image, truth: BoolMask, predicted: BoolMask, edge: int = 280) -> Image.Image:
+def close_up(
+    image: Image.Image, truth: BoolMask, predicted: BoolMask, edge: int = 280, around: BoolMask | None = None
+) -> Image.Image:
     """The part of `image` (upright RGB) around both masks, its longer side `edge` pixels, the masks outlined.
 
-    Masks have the picture's own size. Amber is drawn outside the truth's rim and cyan inside the prediction's, so that
-    both are seen where they agree. Without any mask the whole picture is shown.
+    Masks have the picture's own size; `around` shows what lies around another mask instead. Amber is drawn outside
+    the truth's rim and cyan inside the prediction's, so that both are seen where they agree. Without any mask the
+    whole picture is shown.
     """
-    left, top, right, bottom = _around(truth | predicted)
+    left, top, right, bottom = _around(truth | predicted if around is None else around)
     scale = edge / max(right - left, bottom - top)
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
     pixels = np.array(image.crop((left, top, right, bottom)).resize(size, Image.Resampling.BICUBIC))

@@ -79,15 +79,26 @@ SLICINGS: Final = (
 )
 
 
+LABELS: Final = tuple(f"{slicing.measure}: {name}" for slicing in SLICINGS for name in slicing.names)
+"""What people call a slice by, of every slice."""
+
+
 def sliced(rows: Sequence[PictureScore]) -> list[SliceScore]:
     """Scores of every slice of every slicing; each picture counts once in each slicing."""
     scores = []
-    for slicing in SLICINGS:
-        groups: list[list[PictureScore]] = [[] for _ in slicing.names]
-        for row in rows:
-            groups[slicing.index(row)].append(row)
-        scores += [_score(slicing.measure, name, group) for name, group in zip(slicing.names, groups, strict=True)]
+    for label, members in grouped(rows).items():
+        measure, _, name = label.partition(": ")
+        scores.append(_score(measure, name, [rows[index] for index in members]))
     return scores
+
+
+def grouped(rows: Sequence[PictureScore]) -> dict[str, list[int]]:
+    """Where in `rows` the pictures of each slice are, by its label; slices without pictures are there too."""
+    groups: dict[str, list[int]] = {label: [] for label in LABELS}
+    for slicing in SLICINGS:
+        for position, row in enumerate(rows):
+            groups[f"{slicing.measure}: {slicing.names[slicing.index(row)]}"].append(position)
+    return groups
 
 
 def _score(measure: str, name: str, rows: Sequence[PictureScore]) -> SliceScore:

@@ -6,7 +6,6 @@ that calling again would not cure. What people see is a plain DVC repository: `g
 """
 
 import hashlib
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -19,7 +18,8 @@ from pydantic import Field
 
 from wms_ml.errors import DataRepoError
 from wms_resources import data_commits, dvc_content
-from wms_resources.data_commits import FOLDERS, commit_on, folders_of
+from wms_resources.data_branch import Branch
+from wms_resources.data_commits import FOLDERS, check_names, commit_on, folders_of
 from wms_resources.dvc_content import Content
 from wms_resources.git import Git, is_folder
 
@@ -103,7 +103,7 @@ class DataRepo(dg.ConfigurableResource):
             MainMovedError: something else is accepted by now than `onto`.
             DataRepoError: a name exists in `main` with other content; an id, name or file is unusable.
         """
-        _check_names(drop_id, files)
+        check_names(drop_id, files)
         branch = f"data/{drop_id}"
         rows = dvc_content.read(manifest)
         name = f"{drop_id}-{hashlib.sha256(rows).hexdigest()[:12]}"
@@ -200,6 +200,10 @@ class DataRepo(dg.ConfigurableResource):
             partial.rename(folder)
         return folder
 
+    def branch(self, name: str) -> Branch:
+        """A branch of small files beside the data."""
+        return Branch(Git(self._folder / "git"), self._origin, name)
+
     @property
     def _folder(self) -> Path:
         return Path(self.path).absolute()
@@ -227,14 +231,6 @@ class DataRepo(dg.ConfigurableResource):
     def _shared_config(self) -> bytes:
         name = dvc_content.REMOTE_NAME
         return f'[core]\n    remote = {name}\n[\'remote "{name}"\']\n    url = "{self._remote}"\n'.encode()
-
-
-def _check_names(drop_id: str, files: Mapping[str, Path]) -> None:
-    if not re.fullmatch(r"\w[\w-]*(\.[\w-]+)*", drop_id, re.ASCII) or drop_id.endswith(".lock"):
-        raise DataRepoError(f"{drop_id!r} cannot name a drop: use letters, digits, `-`, `_` and single dots.")
-    for name in files:
-        if not re.fullmatch(r"(images|masks)/[^/\0]+", name) or name.endswith(("/.", "/..")):
-            raise DataRepoError(f"{name!r} cannot be in a drop: call it `images/<name>` or `masks/<name>`.")
 
 
 def _inside(folder: str, files: Mapping[str, Path]) -> dict[str, Path]:

@@ -3,18 +3,17 @@
 A version is bound to its file by the hash in its tags; whoever fetches it gets exactly those bytes or an error.
 """
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import dagster as dg
 
-from wms_ml.errors import GateError, NoProductionModelError, RegistryError
-from wms_ml.scoring import ScoreTable
+from wms_ml.errors import NoProductionModelError, RegistryError
+from wms_resources.evidence import Evidence, check_evidence, evidence_path, refused
 from wms_resources.mlflow_calls import open_client, patiently
 from wms_resources.model_files import fetch_file
 
@@ -58,25 +57,6 @@ class ModelVersion:
         return {name: float(self.tags[name]) for name in ("dice", "iou") if name in self.tags}
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Why a version may be promoted: both score tables, and what they are about.
-
-    Attributes:
-        version: the challenger.
-        champion: the version in production it was compared with; None when there was none.
-        data_version: the data set whose test side was scored.
-        challenger_scores: scores of the challenger.
-        champion_scores: scores of the champion; None when there was none.
-    """
-
-    version: str
-    champion: str | None
-    data_version: str
-    challenger_scores: ScoreTable
-    champion_scores: ScoreTable | None
-
-
 class Registry(dg.ConfigurableResource):
     """Versions of the platform's model.
 
@@ -99,19 +79,30 @@ class Registry(dg.ConfigurableResource):
 
     def versions(self) -> list[ModelVersion]:
         """Every version, newest first."""
-        found = self._patiently("list model versions", lambda: self.client.search_model_versions(self._named))
+        found = self.ask("list model versions", lambda: self.client.search_model_versions(self._named))
         return sorted(map(self._version, found), key=lambda each: int(each.version), reverse=True)
 
-    def champion(self) -> ModelVersion | None:
-        """The version in production; None only when the registry answers that there is none.
+    def holder(self, alias: str) -> str | None:
+        """Number of the version that carries an alias; None only when the registry answers that none does.
 
         Raises:
             RegistryError: the registry does not answer.
         """
         search = partial(self.client.search_registered_models, self._named)
-        models = self._patiently("read the registered model", search)
+        models = self.ask("read the registered model", search)
         aliases = models[0].aliases if models else {}
-        return self.get(str(aliases[PRODUCTION])) if PRODUCTION in aliases else None
+        return str(aliases[alias]) if alias in aliases else None
+
+    def champion(self) -> ModelVersion | None:
+        """The version with the alias `production`; None only when the registry answers that there is none.
+
+        Whether it came there by the gate, `Promoter.in_production` knows.
+
+        Raises:
+            RegistryError: the registry does not answer.
+        """
+        number = self.holder(PRODUCTION)
+        return None if number is None else self.get(number)
 
     def production(self) -> ModelVersion:
         """The version in production.
@@ -121,10 +112,7 @@ class Registry(dg.ConfigurableResource):
         """
         champion = self.champion()
         if champion is None:
-            raise NoProductionModelError(
-                f"no version of '{self.model_name}' is in production yet: drop pictures (`wms drop DIR`) and run "
-                "`wms run drop_to_deployment`, or `wms demo`"
-            )
+            raise NoProductionModelError(self.nothing_yet)
         return champion
 
     def get(self, reference: str) -> ModelVersion:
@@ -138,10 +126,10 @@ class Registry(dg.ConfigurableResource):
             return self.production()
         read = self.client.get_model_version if reference.isdigit() else self.client.get_model_version_by_alias
         what = f"find version or alias '{reference}' of '{self.model_name}'"
-        return self._version(self._patiently(what, lambda: read(self.model_name, reference)))
+        return self._version(self.ask(what, lambda: read(self.model_name, reference)))
 
     def register(self, run_id: str, digest: str, data_version: str, tags: dict[str, str]) -> ModelVersion:
-        """Register the model of a finished run; the same run gives the same version again."""
+        """Register the model of a finished run; the same run gives the same version again, with tags that it lacked."""
         noted = {**tags, "digest": digest, "data_version": data_version}
 
         def found_or_made() -> Any:
@@ -153,7 +141,10 @@ class Registry(dg.ConfigurableResource):
             source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
             return self.client.create_model_version(self.model_name, source, run_id=run_id, tags=noted)
 
-        return self._version(self._patiently("register a model version", found_or_made))
+        version = self._version(self.ask("register a model version", found_or_made))
+        lacking = {name: value for name, value in tags.items() if name not in version.tags}
+        self.note(version.version, lacking)
+        return replace(version, tags={**version.tags, **lacking})
 
     def fetch(self, version: ModelVersion) -> Path:
         """The version's ONNX file, from the local copies or from MLflow.
@@ -178,39 +169,48 @@ class Registry(dg.ConfigurableResource):
         """Add tags to a version."""
         for name, value in tags.items():
             tag = partial(self.client.set_model_version_tag, self.model_name, version, name, value)
-            self._patiently(f"tag version {version}", tag)
+            self.ask(f"tag version {version}", tag)
 
     def save_evidence(self, version: ModelVersion, evidence: Evidence) -> None:
-        """Keep evidence with the run that trained the version."""
-        path = _evidence_path(evidence.champion, evidence.data_version)
-        store = partial(self.client.log_text, version.run_id, json.dumps(asdict(evidence)), path)
-        self._patiently("store the gate's evidence", store)
+        """Keep evidence with the run that trained the version, then bind it to the version by its hash."""
+        text, path = evidence.dump().decode(), evidence_path(evidence.champion, evidence.data_version)
+        self.ask("store the gate's evidence", lambda: self.client.log_text(version.run_id, text, path))
+        self.note(version.version, {path: evidence.digest})
 
     def evidence(self, version: ModelVersion, champion: ModelVersion | None, data_version: str) -> Evidence:
         """Evidence for exactly this version against exactly this champion on this data.
 
         Raises:
-            GateError: there is none, or it is about something else.
+            GateError: there is none, it is not what was written, or it is about something else.
         """
-        path = _evidence_path(champion.version if champion else None, data_version)
-        against = f"version {champion.version}" if champion else "an empty production"
+        path = evidence_path(champion.version if champion else None, data_version)
 
-        def read() -> str:
-            stored = [entry.path for entry in self.client.list_artifacts(version.run_id, "evidence")]
-            if path not in stored:
-                said = f"no evidence for version {version.version} against {against} on data {data_version}"
-                raise GateError(f"{said}: run train_and_gate")
+        def read() -> bytes:
+            if path not in [entry.path for entry in self.client.list_artifacts(version.run_id, "evidence")]:
+                against = f"version {champion.version}" if champion else "an empty production"
+                raise refused(f"no evidence for version {version.version} against {against} on data {data_version}")
             with tempfile.TemporaryDirectory() as scratch:
-                return Path(self.client.download_artifacts(version.run_id, path, scratch)).read_text()
+                return Path(self.client.download_artifacts(version.run_id, path, scratch)).read_bytes()
 
-        return _checked(self._patiently("read the gate's evidence", read), version, champion, data_version)
+        return check_evidence(self.ask("read the gate's evidence", read), version, champion, data_version)
 
-    def _patiently(self, what: str, call: Callable[[], T]) -> T:
+    def ask(self, what: str, call: Callable[[], T]) -> T:
+        """The outcome of a call of the client, made with this registry's patience; `what` says what it is for.
+
+        Raises:
+            RegistryError: the registry does not answer, or refuses.
+        """
         return patiently(self.uri, self.patience_seconds, what, call)
 
     def _fetched(self, version: ModelVersion, path: str, digest: str) -> Path:
         fetch = partial(fetch_file, self.client, version.run_id, path, digest, Path(self.downloads))
-        return self._patiently(f"fetch {path} of version {version.version}", fetch)
+        return self.ask(f"fetch {path} of version {version.version}", fetch)
+
+    @property
+    def nothing_yet(self) -> str:
+        """What people read while no version is in production."""
+        said = f"no version of '{self.model_name}' is in production yet: drop pictures (`wms drop DIR`)"
+        return f"{said} and run `wms run drop_to_deployment`, or `wms demo`"
 
     @property
     def _named(self) -> str:
@@ -224,27 +224,3 @@ class Registry(dg.ConfigurableResource):
             said = f"version {entry.version} of '{self.model_name}' has no tag {error}"
             raise RegistryError(f"{said}: this platform did not register it") from error
         return ModelVersion(self.model_name, str(entry.version), str(entry.run_id), digest, data_version, tags)
-
-
-def _evidence_path(champion: str | None, data_version: str) -> str:
-    return f"evidence/{data_version}-against-{champion or 'none'}.json"
-
-
-def _checked(text: str, version: ModelVersion, champion: ModelVersion | None, data_version: str) -> Evidence:
-    try:
-        values = json.loads(text)
-        challenger = ScoreTable.parse(json.dumps(values["challenger_scores"]))
-        theirs = ScoreTable.parse(json.dumps(values["champion_scores"])) if values["champion_scores"] else None
-        evidence = Evidence(**{**values, "challenger_scores": challenger, "champion_scores": theirs})
-    except (ValueError, TypeError, KeyError) as error:
-        raise GateError(
-            f"the evidence for version {version.version} is damaged ({error!r}): run train_and_gate"
-        ) from error
-    expected = (version.version, champion.version if champion else None, data_version, version.digest)
-    stated = (evidence.version, evidence.champion, evidence.data_version, challenger.model)
-    matches = expected == stated and challenger.data_version == data_version and challenger.split == "test"
-    if champion:
-        matches &= theirs is not None and (theirs.model, theirs.data_version) == (champion.digest, data_version)
-    if not matches:
-        raise GateError(f"the evidence for version {version.version} is about something else: run train_and_gate")
-    return evidence

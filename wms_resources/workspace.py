@@ -33,6 +33,10 @@ class Workspace(dg.ConfigurableResource):
         """Score tables and overlays."""
         return self._made("evaluations")
 
+    def test_scores(self, data_version: str, version: str) -> Path:
+        """Where a model version's scores and overlays of a data version's test side are."""
+        return self.evaluations / f"test-{data_version}-version-{version}"
+
     def write_report(self, key: str, files: Mapping[str, str]) -> Path:
         """Write a drop's report files.
 
