@@ -28,6 +28,10 @@ def platform(tmp_path: Path) -> Platform:
         (["evaluate", "/nowhere"], {}, "/nowhere is no data set"),
         (["evaluate", "tests", "--model", "no.onnx"], {}, "tests is no data set"),
         (["predict", "/nowhere", "--out", "/tmp/x"], {}, "no file or folder /nowhere"),
+        (["models", "show"], {}, "is in production yet"),
+        (["models", "compare", "1", "2"], {}, "has no version or alias '1'"),
+        (["models", "promote", "1", "--reason", "good"], {}, "has no version or alias '1'"),
+        (["models", "pull", "7", "--out", "/nowhere/model"], {}, "has no version or alias '7'"),
         (["demo"], {"WMS_TRAIN_SIZE": "100"}, "multiple of 32"),
         (["demo"], {"WMS_TRAIN_EPOCHS": "many"}, "WMS_TRAIN_EPOCHS"),
         (["demo"], {"WMS_TRIAN_EPOCHS": "3"}, "unknown setting WMS_TRIAN_EPOCHS"),
@@ -67,7 +71,10 @@ def test_validate_exits_1_and_names_the_file_and_the_remedy(platform: Platform, 
     assert f"images/{victim.stem}.jpg" in said
 
 
-@pytest.mark.parametrize("arguments", [["validate", "/nowhere"], ["validate"], ["no-such-command"], ["run", "no_job"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["validate", "/nowhere"], ["validate"], ["no-such-command"], ["run", "no_job"], ["models", "promote", "1"]],
+)
 def test_wrong_usage_exits_2(platform: Platform, arguments: list[str]) -> None:
     platform.wms(*arguments, expect=2)
 

@@ -10,6 +10,7 @@ from wms import (
     commands_dataset,
     commands_hooks,
     commands_model,
+    commands_models,
     commands_quarantine,
     commands_run,
     commands_service,
@@ -37,6 +38,7 @@ for command, function in (
 ):
     app.command(command)(function)
 app.add_typer(commands_dataset.app, name="data")
+app.add_typer(commands_models.app, name="models")
 app.add_typer(commands_quarantine.app, name="quarantine")
 app.add_typer(commands_hooks.app, name="hooks")
 

@@ -12,11 +12,11 @@ from wms_ml.scoring import ScoreTable
 def show(model: str, scores: ScoreTable, console: Console) -> None:
     """Write what was scored, the metrics with their intervals, and the slices."""
     console.print(Text(f"{model} on {counts(scores)} of data set {scores.data_version}", "bold"))
-    console.print(_table(metric_cells(scores)))
-    console.print(_table(_grouped(slice_cells(scores))))
+    console.print(table(metric_cells(scores)))
+    console.print(table(grouped(slice_cells(scores))))
 
 
-def _grouped(cells: Cells) -> Cells:
+def grouped(cells: Cells) -> Cells:
     """The same rows without their first cell, which becomes a heading over those that share it."""
     (_, *head), *rows = cells
     grouped: Cells = [tuple(head)]
@@ -29,12 +29,13 @@ def _grouped(cells: Cells) -> Cells:
     return grouped
 
 
-def _table(content: Cells) -> Table:
+def table(content: Cells) -> Table:
+    """A table, the head first, numbers to the right; a row whose second cell is empty is a heading."""
     (first, *others), *rows = content
-    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 0, 0, 1))
-    table.add_column(Text(first), no_wrap=True)
+    made = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 0, 0, 1))
+    made.add_column(Text(first), no_wrap=True)
     for name, *cells in zip(others, *(row[1:] for row in rows), strict=True):
-        table.add_column(Text(name), justify="right", min_width=max(map(len, cells)))  # heads may wrap, numbers not
+        made.add_column(Text(name), justify="right", min_width=max(map(len, cells)))  # heads may wrap, numbers not
     for row in rows:
-        table.add_row(*map(Text, row), style="bold" if not row[1] else None)
-    return table
+        made.add_row(*map(Text, row), style="bold" if not row[1] else None)
+    return made

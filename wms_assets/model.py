@@ -1,5 +1,6 @@
 """From a data version to the model in production: `trained_model`, the gate, `production_model`."""
 
+from pathlib import Path
 from typing import Final
 
 import dagster as dg
@@ -11,6 +12,7 @@ from wms_assets.failures import plain_failures
 from wms_assets.training_plan import data_named
 from wms_assets.values import ProductionModel, TrainedModel, ValidatedDataset
 from wms_ml.curves import draw_curves
+from wms_ml.dataset import load_dataset
 from wms_ml.score_report import markdown_table, metric_cells, slice_cells
 from wms_resources.data_repo import DataRepo, DataVersion
 from wms_resources.orphans import claim_run
@@ -108,8 +110,11 @@ def production_model(
     registry: Registry,
     promoter: Promoter,
     data_repo: DataRepo,
+    workspace: Workspace,
 ) -> dg.MaterializeResult[ProductionModel]:
     """The version that carries the alias `production`; its data becomes `main` of the data repository."""
+    from wms_resources.model_cards import attach_card  # brings a template engine, which loading is spared
+
     data = trained_model.data
     with plain_failures():
         said = {"by": f"dagster run {context.run_id}", "reason": f"job {context.job_name}"}
@@ -117,6 +122,8 @@ def production_model(
         data_repo.accept(DataVersion(data.branch, data.commit, data.images_md5, data.masks_md5))
         history = promoter.history()
         version = promotion.version
+        sheets = workspace.test_scores(data.data_version, version.version)
+        attach_card(registry, version, load_dataset(Path(data.folder)), sheets)
     context.log.info(f"version {version.version} is in production")
     before = promotion.replaced.version if promotion.replaced else "none"
     metadata: dict[str, dg.MetadataValue | str | float] = {
