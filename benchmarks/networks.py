@@ -48,7 +48,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", default=list(NETWORKS), metavar="ARCHITECTURE/ENCODER")
-    parser.add_argument("--size", type=int, default=Recipe.size)
+    parser.add_argument("--size", type=int, default=Recipe().size)
     parser.add_argument("--rounds", type=int, default=21)
     given = parser.parse_args()
     noise = np.random.default_rng(0).integers(0, 256, (1280, 960, 3), dtype=np.uint8)
