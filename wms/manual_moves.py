@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from wms.definitions import Resources
 
 ASSET: Final = "production_model"
-_SHOWN: Final = 20
-"""Moves that the UI shows."""
 
 
 def follow_up(settings: Settings, parts: "Resources", done: Promotion, by: str, reason: str) -> None:
@@ -56,7 +54,7 @@ def _report(settings: Settings, parts: "Resources", done: Promotion, by: str, re
             "replaced": done.replaced.version if done.replaced else "none",
             "by": by,
             "reason": reason,
-            "history": dg.MetadataValue.md(history_table(parts.promoter.history()[-_SHOWN:])),
+            "history": dg.MetadataValue.md(history_table(parts.promoter.history())),
             **done.version.metrics,
         }
         if done.verdict:

@@ -1,7 +1,6 @@
 """From a data version to the model in production: `trained_model`, the gate, `production_model`."""
 
 from pathlib import Path
-from typing import Final
 
 import dagster as dg
 from PIL import Image
@@ -21,9 +20,6 @@ from wms_resources.promotion import Promoter
 from wms_resources.registry import Registry
 from wms_resources.trainer import Trainer
 from wms_resources.workspace import Workspace
-
-_SHOWN: Final = 20
-"""Moves of `production` that the UI shows, those by hand among them."""
 
 
 class TrainingConfig(dg.Config):
@@ -129,7 +125,7 @@ def production_model(
     metadata: dict[str, dg.MetadataValue | str | float] = {
         "version": version.version,
         "data version": version.data_version,
-        "history": dg.MetadataValue.md(history_table(history[-_SHOWN:])),
+        "history": dg.MetadataValue.md(history_table(history)),
     }
     if promotion.verdict:
         metadata |= {"comparison": dg.MetadataValue.md(promotion.verdict.table()), "replaced": before}

@@ -25,6 +25,7 @@ METADATA: Final = "model-metadata.json"
 PROMOTE: Final = "promote"
 ROLLBACK: Final = "rollback"
 
+_SHOWN: Final = 20
 _DESCRIBED: Final = (
     *("architecture", "encoder", "size", "seed", "code_version", "weights"),
     *("drop", "commit", "images_md5", "masks_md5", "split_version"),
@@ -211,9 +212,9 @@ def metadata(version: ModelVersion) -> dict[str, str]:
 
 
 def history_table(records: Sequence[PromotionRecord]) -> str:
-    """Lines of the history as a Markdown table, newest first."""
+    """The last 20 lines of the history as a Markdown table, newest first: what the UI shows."""
     lines = ["| time | what | version | replaced | Dice | IoU | by | reason |", "|---|---|---:|---:|---:|---:|---|---|"]
-    for each in reversed(records):
+    for each in reversed(records[-_SHOWN:]):
         figures = " | ".join(f"{each.metrics[name]:.4f}" if name in each.metrics else "" for name in ("dice", "iou"))
         said = " ".join(each.reason.split()).replace("|", "\\|")
         who = each.by.replace("|", "\\|")
