@@ -15,6 +15,7 @@ from wms_assets.gate_check import better_than_production
 from wms_assets.model import production_model, trained_model
 from wms_assets.values import TrainedModel, ValidatedDataset
 from wms_ml.files import write_whole
+from wms_ml.pairs import write_manifest
 from wms_resources.data_repo import DataVersion
 from wms_resources.registry import ModelVersion
 
@@ -36,8 +37,9 @@ class Runs:
 
     def __init__(self, challenge: Challenge) -> None:
         self.challenge, self.world = challenge, challenge.world
-        drops = DataWorld(self.world.home / "drops").drop("first", "a", "b")
-        self.data = self.world.promoter.data_repo.propose(*drops)
+        drop, files, manifest = DataWorld(self.world.home / "drops").drop("first", "a", "b")
+        write_manifest([], manifest)
+        self.data = self.world.promoter.data_repo.propose(drop, files, manifest)
         self.instance = dg.DagsterInstance.ephemeral()
 
     def hand_over(self, version: ModelVersion, data_version: str = "v1") -> None:

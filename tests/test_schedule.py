@@ -64,5 +64,8 @@ def test_small_pictures_come_first() -> None:
     recipe = Recipe(size=256, start_scale=0.5, start_share=0.5)
     assert [recipe.size_at(part) for part in (0, 0.49, 0.5, 0.99)] == [128, 128, 256, 256]
     assert Recipe(size=256, start_scale=1.0).sizes == {256}
+    assert Recipe(size=64, epochs=1).sizes == {64}
+    three = Recipe(size=64, epochs=3, start_share=0.95)
+    assert [three.size_at(epoch / 3) for epoch in range(3)] == [32, 32, 64]
     assert Recipe(size=96, start_scale=0.5, start_share=0.5).sizes == {64, 96}
     assert Recipe(size=32, start_scale=0.5, start_share=0.5).sizes == {32}

@@ -1,7 +1,5 @@
 """From a data version to the model in production: `trained_model`, the gate, `production_model`."""
 
-from pathlib import Path
-
 import dagster as dg
 from PIL import Image
 
@@ -11,9 +9,9 @@ from wms_assets.failures import plain_failures
 from wms_assets.training_plan import data_named
 from wms_assets.values import ProductionModel, TrainedModel, ValidatedDataset
 from wms_ml.curves import draw_curves
-from wms_ml.dataset import load_dataset
 from wms_ml.score_report import markdown_table, metric_cells, slice_cells
 from wms_resources.data_repo import DataRepo, DataVersion
+from wms_resources.manifests import pairs_at
 from wms_resources.orphans import claim_run
 from wms_resources.production_records import history_table
 from wms_resources.promotion import Promoter
@@ -119,7 +117,7 @@ def production_model(
         history = promoter.history()
         version = promotion.version
         sheets = workspace.test_scores(data.data_version, version.version)
-        attach_card(registry, version, load_dataset(Path(data.folder)), sheets)
+        attach_card(registry, version, pairs_at(data_repo, data.commit), sheets)
     context.log.info(f"version {version.version} is in production")
     before = promotion.replaced.version if promotion.replaced else "none"
     metadata: dict[str, dg.MetadataValue | str | float] = {

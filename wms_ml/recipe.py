@@ -117,7 +117,7 @@ class Recipe:
 
     def size_at(self, progress: float) -> int:
         """Side of the network's input when `progress` (0 to 1) of the budget is spent."""
-        if progress >= self.start_share:
+        if progress >= self.start_share or progress + 1 / self.epochs >= 1:  # the last epoch is at full size
             return self.size
         return max(32, round(self.size * self.start_scale / 32) * 32)
 
