@@ -4,7 +4,7 @@ Its text is the Markdown card's, so the two cannot say different things. It allo
 """
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
@@ -55,13 +55,13 @@ def card_page(facts: CardFacts) -> str:
     template = environment.from_string(source.joinpath("card_page.html").read_text(encoding="utf-8"))
     looks = (files("wms_ml.quality").joinpath("page.css"), source.joinpath("card_page.css"))
     headings, body = _body(facts)
-    marks = list(_marks(facts.scores)) if facts.scores else []
+    lowest, marks = _marks(facts.scores) if facts.scores else (0.0, [])
     return template.render(
         style="\n".join(each.read_text(encoding="utf-8") for each in looks),
         title=card_words.title(facts),
         summary=card_words.summary(facts),
         tiles=[(each.title, estimate(facts.scores.column(each.name))) for each in METRICS[:2]] if facts.scores else [],
-        lowest=_lowest(facts.scores) if facts.scores else 0,
+        lowest=lowest,
         marks=marks,
         middle=marks[0].at if marks else 0,
         headings=headings,
@@ -101,19 +101,18 @@ def _scrolling(html: str) -> str:
     return html.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
 
 
-def _lowest(scores: ScoreTable) -> float:
-    """Where the scale of the slices starts: the tenth below everything that is drawn on it."""
-    drawn = [each.metrics["dice"] for each in sliced(scores.rows) if each.pictures]
+def _marks(scores: ScoreTable) -> tuple[float, list[Mark]]:
+    """Where the scale of the slices starts, and what is drawn on it."""
+    drawn = [each for each in sliced(scores.rows) if each.pictures]
+    low = _lowest([each.metrics["dice"] for each in drawn])
+    whole = _mark("", "all pictures", estimate(scores.column("dice")), low)
+    return low, [whole, *(_mark(each.measure, each.name, each.metrics["dice"], low) for each in drawn)]
+
+
+def _lowest(drawn: Sequence[Estimate]) -> float:
+    """The tenth below everything that is drawn."""
     lowest = min(min(each.mean, *(each.interval or ())) if each.interval else each.mean for each in drawn)
     return max(0.0, min(0.9, int(lowest * _TENTHS) / _TENTHS))
-
-
-def _marks(scores: ScoreTable) -> Iterator[Mark]:
-    low = _lowest(scores)
-    yield _mark("", "all pictures", estimate(scores.column("dice")), low)
-    for each in sliced(scores.rows):
-        if each.pictures:
-            yield _mark(each.measure, each.name, each.metrics["dice"], low)
 
 
 def _mark(group: str, label: str, value: Estimate, low: float) -> Mark:

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import library, nn
 
 from wms_ml.errors import TrainingError
 from wms_ml.pretrained import is_shipped, load_shipped
@@ -36,10 +36,10 @@ def import_torchvision() -> ModuleType:
             raise
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[name]
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _kept_alive.append(library)
+    operators = library.Library("torchvision", "FRAGMENT")
+    operators.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    operators.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _kept_alive.append(operators)
     return importlib.import_module("torchvision")
 
 

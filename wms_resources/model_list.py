@@ -32,17 +32,16 @@ def listed(registry: Registry) -> list[Listed]:
     Raises:
         RegistryError: the registry does not answer.
     """
-    models = registry.ask("read aliases", lambda: registry.client.search_registered_models(_named(registry)))
+    models = registry.ask("read aliases", lambda: registry.client.search_registered_models(registry.named))
     carried = models[0].aliases if models else {}
-    entries = registry.ask("list versions", lambda: registry.client.search_model_versions(_named(registry)))
-    made = {str(entry.version): entry.creation_timestamp for entry in entries}
+    entries = registry.ask("list versions", lambda: registry.client.search_model_versions(registry.named))
     return [
         Listed(
-            model=each,
-            aliases=tuple(sorted(str(alias) for alias, number in carried.items() if str(number) == each.version)),
-            made_at=utc(made.get(each.version)),
+            model=registry.version_in(entry),
+            aliases=tuple(sorted(str(alias) for alias, number in carried.items() if str(number) == str(entry.version))),
+            made_at=utc(entry.creation_timestamp),
         )
-        for each in registry.versions()
+        for entry in sorted(entries, key=lambda entry: int(entry.version), reverse=True)
     ]
 
 
@@ -63,7 +62,3 @@ def find(registry: Registry, reference: str) -> Listed:
     more = " …" if len(versions) > _NAMED else ""
     there = f"there are {'; '.join(names)}{more}" if versions else "there are no versions yet, `wms demo` makes one"
     raise RegistryError(f"'{registry.model_name}' has no version or alias '{reference}': {there}")
-
-
-def _named(registry: Registry) -> str:
-    return f"name='{registry.model_name}'"

@@ -79,8 +79,8 @@ class Registry(dg.ConfigurableResource):
 
     def versions(self) -> list[ModelVersion]:
         """Every version, newest first."""
-        found = self.ask("list model versions", lambda: self.client.search_model_versions(self._named))
-        return sorted(map(self._version, found), key=lambda each: int(each.version), reverse=True)
+        found = self.ask("list model versions", lambda: self.client.search_model_versions(self.named))
+        return sorted(map(self.version_in, found), key=lambda each: int(each.version), reverse=True)
 
     def holder(self, alias: str) -> str | None:
         """Number of the version that carries an alias; None only when the registry answers that none does.
@@ -88,7 +88,7 @@ class Registry(dg.ConfigurableResource):
         Raises:
             RegistryError: the registry does not answer.
         """
-        search = partial(self.client.search_registered_models, self._named)
+        search = partial(self.client.search_registered_models, self.named)
         models = self.ask("read the registered model", search)
         aliases = models[0].aliases if models else {}
         return str(aliases[alias]) if alias in aliases else None
@@ -126,22 +126,22 @@ class Registry(dg.ConfigurableResource):
             return self.production()
         read = self.client.get_model_version if reference.isdigit() else self.client.get_model_version_by_alias
         what = f"find version or alias '{reference}' of '{self.model_name}'"
-        return self._version(self.ask(what, lambda: read(self.model_name, reference)))
+        return self.version_in(self.ask(what, lambda: read(self.model_name, reference)))
 
     def register(self, run_id: str, digest: str, data_version: str, tags: dict[str, str]) -> ModelVersion:
         """Register the model of a finished run; the same run gives the same version again, with tags that it lacked."""
         noted = {**tags, "digest": digest, "data_version": data_version}
 
         def found_or_made() -> Any:
-            known = self.client.search_model_versions(f"{self._named} and run_id='{run_id}'")
+            known = self.client.search_model_versions(f"{self.named} and run_id='{run_id}'")
             if known:
                 return known[0]
-            if not self.client.search_registered_models(self._named):
+            if not self.client.search_registered_models(self.named):
                 self.client.create_registered_model(self.model_name)
             source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
             return self.client.create_model_version(self.model_name, source, run_id=run_id, tags=noted)
 
-        version = self._version(self.ask("register a model version", found_or_made))
+        version = self.version_in(self.ask("register a model version", found_or_made))
         lacking = {name: value for name, value in tags.items() if name not in version.tags}
         self.note(version.version, lacking)
         return replace(version, tags={**version.tags, **lacking})
@@ -213,10 +213,12 @@ class Registry(dg.ConfigurableResource):
         return f"{said} and run `wms run drop_to_deployment`, or `wms demo`"
 
     @property
-    def _named(self) -> str:
+    def named(self) -> str:
+        """What MLflow is asked for, to find the model and its versions."""
         return f"name='{self.model_name}'"
 
-    def _version(self, entry: Any) -> ModelVersion:
+    def version_in(self, entry: Any) -> ModelVersion:
+        """The version that an entry of MLflow's registry tells of."""
         tags = dict(entry.tags)
         try:
             digest, data_version = tags.pop("digest"), tags.pop("data_version")
