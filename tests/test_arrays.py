@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wms_ml.arrays import decode_upright, network_mask, open_header, own_size, to_grey, to_rgb
+from wms_ml.arrays import decode_upright, network_mask, open_header, to_grey, to_rgb
 from wms_ml.errors import PictureError
 
 TURNS = {
@@ -74,6 +74,24 @@ def test_too_many_pixels_are_refused_from_the_header_alone() -> None:
     assert caught.value.code == "too-large"
 
 
+@pytest.mark.parametrize("size", [(7, 65_536), (70_000, 3)])
+def test_a_side_longer_than_any_camera_makes_is_refused_from_the_header_alone(size: tuple[int, int]) -> None:
+    with pytest.raises(PictureError) as caught:
+        open_header(saved(Image.new("L", size))[:200])
+    assert caught.value.code == "too-large"
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_is_laid_on_white_alike_in_every_row(mode: str) -> None:
+    clear = np.random.default_rng(0).integers(0, 256, (700, 9, 4), dtype=np.uint8)
+    image = Image.fromarray(clear).convert(mode)
+    if mode == "P":
+        image.info["transparency"] = 3
+    rgba = image.convert("RGBA")
+    white = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    assert to_rgb(image).tobytes() == white.tobytes()
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
 def test_pictures_and_masks_of_any_mode_are_understood(mode: str) -> None:
     white = Image.new("I;16", (8, 6), 65535) if mode == "I;16" else Image.new("RGB", (8, 6), "white").convert(mode)
@@ -93,7 +111,3 @@ def test_a_mask_cell_is_inside_when_half_of_it_is() -> None:
     mask = np.zeros((8, 8), bool)
     mask[:, :4] = True
     assert network_mask(mask, 4).tolist() == [[1, 1, 0, 0]] * 4
-
-
-def test_probabilities_are_stretched_to_the_pictures_own_size() -> None:
-    assert own_size(np.full((32, 32), 0.75, np.float32), (50, 20)).shape == (20, 50)

@@ -38,6 +38,9 @@ SUFFIXES: Final = {
 MAX_PIXELS: Final = 64_000_000
 """A picture with more pixels is refused from its header: 64 MP is above any phone's camera in common use."""
 
+MAX_SIDE: Final = 65_535
+"""Nor may a side be longer: no JPEG can be, and in formats that can, a few bytes make much work."""
+
 ORIENTATION_TAG: Final = 0x0112
 
 _TURNS: Final = {
@@ -56,6 +59,9 @@ _TOLD: Final = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 
 _DAMAGE: Final = (OSError, ValueError, SyntaxError, TypeError, LookupError, EOFError, struct.error)
 """What Pillow's decoders raise on damaged bytes: more than its documentation says, as random damage shows."""
+
+_STRIP: Final = 256
+"""Rows of a picture that are worked on at a time."""
 
 RGBArray = NDArray[np.uint8]
 """uint8 array of shape (height, width, 3)."""
@@ -83,6 +89,8 @@ def open_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         raise PictureError("undecodable", f"its header is damaged: {error}") from error
     if image.mode == "LAB":
         raise PictureError("format", "its colours are CIE Lab, which is not read: save it as RGB or grey")
+    if max(image.size) > MAX_SIDE:
+        raise PictureError("too-large", f"{max(image.size):,} pixels long, the limit is {MAX_SIDE:,}")
     if image.width * image.height > max_pixels:
         megapixels = image.width * image.height / 1e6
         raise PictureError("too-large", f"{megapixels:.0f} megapixels, the limit is {max_pixels / 1e6:.0f}")
@@ -139,11 +147,14 @@ def decode_upright(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any mode as RGB; transparency is laid on white, as viewers show it."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        canvas = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(canvas, rgba).convert("RGB")
-    return image.convert("RGB")
+    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+        return image.convert("RGB")
+    whole = Image.new("RGB", image.size)
+    for top in range(0, image.height, _STRIP):  # or several copies of a large picture would stand beside it
+        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height))).convert("RGBA")
+        canvas = Image.new("RGBA", strip.size, "white")
+        whole.paste(Image.alpha_composite(canvas, strip).convert("RGB"), (0, top))
+    return whole
 
 
 def to_grey(image: Image.Image) -> NDArray[np.uint8]:
@@ -212,8 +223,3 @@ def network_mask(mask: BoolMask, size: int) -> NDArray[np.uint8]:
     """The network's view of a mask: uint8 (size, size), 0 or 1; a cell is 1 when at least half of it is covered."""
     resized = Image.fromarray(mask.astype(np.uint8) * 255).resize((size, size), Image.Resampling.BOX)
     return (np.asarray(resized) >= 128).astype(np.uint8)
-
-
-def own_size(probabilities: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Network probabilities (S, S) stretched to a picture's own (width, height): float32 (height, width)."""
-    return np.asarray(Image.fromarray(probabilities).resize(size, Image.Resampling.BILINEAR))

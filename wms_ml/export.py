@@ -1,4 +1,8 @@
-"""Export: the trained network as one ONNX file that must say the same as torch does."""
+"""Export: the trained network as one ONNX file that must say the same as torch does.
+
+Served as int8, the file is another model, a little: that file is what evaluation scores, the gate judges and the
+service loads, and how far it is from float32 is stated beside it.
+"""
 
 import json
 import logging
@@ -11,6 +15,7 @@ import torch
 from torch import nn
 
 from wms_ml.arrays import PREPROCESSING
+from wms_ml.cache import Decoded
 from wms_ml.errors import TrainingError
 from wms_ml.files import digest_of, whole
 from wms_ml.network import Segmenter
@@ -30,24 +35,42 @@ class _Probabilities(nn.Module):
         return self.network(pictures).sigmoid()
 
 
-def export(network: Segmenter, recipe: Recipe, out: Path) -> dict[str, Any]:
+def export(
+    network: Segmenter, recipe: Recipe, out: Path, sides: tuple[Decoded, Decoded] | None = None
+) -> dict[str, Any]:
     """Write `model.onnx` and `weights.pt` into `out`, each whole or not at all.
 
+    Args:
+        network: what was trained.
+        recipe: how, and what it is served as.
+        out: an existing folder.
+        sides: pairs trained on and validated on, at the recipe's size; int8 needs them.
+
     Returns:
-        `model` (content hash, `sha256:...`) and `onnx_difference` (largest difference of a probability from torch).
+        `model` (content hash, `sha256:...`), `onnx_difference` (largest difference of a probability from torch, in
+        float32) and, served as int8, `int8_agreement` of `wms_ml.quantise`.
 
     Raises:
-        TrainingError: the exported model says something else than torch.
+        TrainingError: the exported model says something else than torch, or in int8 something else altogether.
     """
     network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     with whole(out / "weights.pt") as part:
         torch.save(network.state_dict(), part)
     with whole(out / "model.onnx") as part:
         _write_onnx(network, recipe, part)
-    difference = _difference(network, out / "model.onnx", recipe.size)
-    if not difference <= TOLERANCE:
-        raise TrainingError(f"the exported model differs from torch by {difference:.2g}, more than {TOLERANCE}")
-    return {"model": digest_of(out / "model.onnx"), "onnx_difference": difference}
+        difference = _difference(network, part, recipe.size)
+        if not difference <= TOLERANCE:
+            raise TrainingError(f"the exported model differs from torch by {difference:.2g}, more than {TOLERANCE}")
+        stated = {"onnx_difference": difference} | (_quantised(part, sides) if recipe.served_as == "int8" else {})
+    return {"model": digest_of(out / "model.onnx"), **stated}
+
+
+def _quantised(model: Path, sides: tuple[Decoded, Decoded] | None) -> dict[str, Any]:
+    from wms_ml.quantise import quantise
+
+    if sides is None:
+        raise TrainingError("a model is served as int8 only with pictures to take ranges from: give `sides`")
+    return quantise(model, *sides)
 
 
 def _write_onnx(network: Segmenter, recipe: Recipe, path: Path) -> None:
@@ -73,6 +96,7 @@ def _write_onnx(network: Segmenter, recipe: Recipe, path: Path) -> None:
         "architecture": recipe.architecture,
         "encoder": recipe.encoder,
         "size": recipe.size,
+        "served_as": recipe.served_as,
     }
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(stated)})
     onnx.save(model, path)

@@ -14,8 +14,10 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from wms_ml.arrays import PREPROCESSING, BoolMask, decode_upright, network_input, own_size, to_rgb
+from wms_ml.arrays import PREPROCESSING, BoolMask, decode_upright, network_input, to_rgb
 from wms_ml.errors import DataError
+from wms_ml.reduced import Upright
+from wms_ml.stretch import stretched_mask
 
 THRESHOLD: Final = 0.5
 METADATA_KEY: Final = "wms"
@@ -29,11 +31,20 @@ class Prediction:
         mask: bool (height, width) of the upright picture's own size.
         confidence: mean probability inside the mask, 0.5 to 1; 0.0 when nothing was found.
         coverage: share of the picture inside the mask, 0 to 1.
+        probabilities: float32 (S, S) in 0..1 at the network's size, which the mask was stretched from.
     """
 
     mask: BoolMask
     confidence: float
     coverage: float
+    probabilities: NDArray[np.float32]
+
+
+def prediction_of(probabilities: NDArray[np.float32], size: tuple[int, int]) -> Prediction:
+    """What probabilities float32 (S, S) say of an upright picture of this width and height."""
+    mask, inside = stretched_mask(probabilities, size, THRESHOLD)
+    confidence = float(inside.mean()) if len(inside) else 0.0
+    return Prediction(mask, confidence, len(inside) / mask.size, probabilities)
 
 
 class Predictor:
@@ -83,12 +94,11 @@ class Predictor:
 
     def predict_image(self, image: Image.Image) -> Prediction:
         """Predict one upright RGB picture."""
-        small = self.probabilities(network_input(image, self.size)[None])[0]
-        probabilities = own_size(small, image.size)
-        mask = probabilities >= THRESHOLD
-        found = bool(mask.any())
-        confidence = float(probabilities[mask].mean()) if found else 0.0
-        return Prediction(mask, confidence, float(mask.mean()))
+        return prediction_of(self.probabilities(network_input(image, self.size)[None])[0], image.size)
+
+    def predict_upright(self, picture: Upright) -> Prediction:
+        """Predict one picture that may have been decoded at a fraction of its size; the mask has its own."""
+        return prediction_of(self.probabilities(picture.network_input(self.size)[None])[0], picture.size)
 
     def predict(self, data: bytes) -> Prediction:
         """Predict one picture file's content.

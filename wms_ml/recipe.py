@@ -13,6 +13,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "schedule": ("cosine", "plateau"),
     "augmentation": ("mild", "strong", "none"),
     "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
+    "served_as": ("float32", "int8"),
 }
 
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -70,6 +71,7 @@ class Recipe:
             1992); 0: the weights themselves.
         precision: `auto`: mixed where the device gains from it, else full.
         compile: compile the network (torch.compile): a minute at the start, quicker steps on a GPU.
+        served_as: `float32`, or `int8`: the exported model, which is scored and served, computes in 8-bit integers.
         seed: of the weights, the order and the augmentation.
     """
 
@@ -91,6 +93,7 @@ class Recipe:
     averaging: float = 0.97
     precision: str = "auto"
     compile: bool = False
+    served_as: str = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:

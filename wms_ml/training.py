@@ -85,7 +85,7 @@ def _train(data: Path, out: Path, cache: Path, recipe: Recipe, report: Reporter,
     while not attempt.finished:
         report.line(_sentence(attempt.run_epoch(), attempt.history, recipe))
     if fabric.is_global_zero:
-        exported = export(attempt.best_network(), recipe, out)
+        exported = export(attempt.best_network(), recipe, out, sides[recipe.size])
         _finish(attempt.history, out, recipe, exported | {"init": digest_of(init) if init else "scratch"})
     fabric.barrier()
     return json.loads((out / "result.json").read_text())
