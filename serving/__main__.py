@@ -1,40 +1,31 @@
 """`python -m serving --release DIR`: serve one release until asked to stop."""
 
 import argparse
-import errno
 import logging
 import signal
-import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, NoReturn
 
 import uvicorn
 
 from serving.app import create_app
-from wms_ml.errors import DeploymentError, WmsError
+from serving.listening import listen, succeed
+from serving.request_log import configure_logging
+from serving.server import Server
+from serving.service import Service
+from serving.settings import load_settings
+from wms_ml.errors import WmsError
 
+_LOGGER: Final = logging.getLogger("wms.serving")
 _FINISH_SECONDS: Final = 12
 """How long requests in flight may take after SIGTERM; shorter than operators wait before they kill."""
 
 
-class _Server(uvicorn.Server):
-    """Says in one line that connections are accepted now."""
-
-    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
-        super().__init__(config)
-        self._announcement = announcement
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        sys.stdout.write(f"{self._announcement}\n")
-        sys.stdout.flush()
-
-
 def main() -> None:
     """Serve; exit 0 when asked to stop, 1 when it cannot start."""
+    configure_logging()
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a malformed form is its sender's business
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
@@ -52,43 +43,34 @@ def _leave(*_: object) -> NoReturn:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    # Bound first, so that a taken port is known at once; listening last, so that nobody is kept waiting or,
-    # beside a process that shares the port, sent to one that has no model yet.
-    bound = _bind(options.host, options.port, options.reuse_port)
-    app = create_app(options.release)
-    with _port_errors(options.host, options.port):
-        bound.listen()
+    settings = load_settings()
+    service = Service(options.release, settings)
+    if options.handover:  # everything else comes first: until then another process serves there
+        service.load()
+        handover = succeed(options.handover, options.host, options.port)
+        public = handover.public
+    else:
+        handover = None
+        public = listen(options.host, options.port)
+    if not settings.api_key.get_secret_value() and not ip_address(public.getsockname()[0]).is_loopback:
+        _LOGGER.warning("anybody who reaches %s may ask for predictions: WMS_SERVING_API_KEY sets a key", options.host)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=_FINISH_SECONDS
+        create_app(service),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_FINISH_SECONDS,
     )
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    served = f"serving {app.state.release.model_name} version {app.state.release.model_version}"
-    _Server(config, f"{served} at http://{host}:{bound.getsockname()[1]}").run(sockets=[bound])
-
-
-def _bind(host: str, port: int, reuse_port: bool) -> socket.socket:
-    """A bound socket; with `reuse_port` beside another process that serves there.
-
-    Raises:
-        DeploymentError: the address cannot be had.
-    """
-    with _port_errors(host, port):
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind, protocol)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind(address)
-    return bound
-
-
-@contextmanager
-def _port_errors(host: str, port: int) -> Iterator[None]:
+    server = Server(config, service, _url(options.host, public.getsockname()[1]), handover)
     try:
-        yield
-    except OSError as error:
-        why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-        raise DeploymentError(f"port {port} on {host} {why}: choose another with --port or --host") from error
+        server.run(sockets=[public])
+        server.require_loaded()
+    finally:
+        service.close()
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _options() -> argparse.Namespace:
@@ -96,7 +78,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--release", type=Path, required=True, metavar="DIR", help="release folder")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8000, help="0 picks a free one (default: %(default)s)")
-    parser.add_argument("--reuse-port", action="store_true", help="share the port with a process to be replaced")
+    parser.add_argument(
+        "--handover", type=Path, metavar="DIR", help="private folder: take over from, and later give way to, a process"
+    )
     parser.add_argument("--label", help="not used: lets an operator find this process")
     return parser.parse_args()
 

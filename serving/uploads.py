@@ -1,80 +1,145 @@
-"""The picture in a request: in a form's field or as the body itself, and never more of it than allowed."""
+"""The pictures in a request: in a form's fields or as the body itself, and never more of it than allowed."""
 
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
-from fastapi import HTTPException, Request, status
+from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Message, Receive
 
+from serving.admission import Take
+from serving.problems import refusal
 from wms_ml.errors import PictureError
 
 FIELDS: Final = ("image", "file")
-"""Form fields that may hold the picture; `file` is what callers of the system before this one send."""
+"""Form fields that may hold a picture; `file` is what callers of the system before this one send."""
 
 _ENVELOPE: Final = 64 * 1024
-"""Bytes that a form may add around its picture: boundaries, headers, small fields."""
+"""Bytes that a form may add around its pictures: boundaries, headers, small fields."""
 
-_MAX_PARTS: Final = 8
+_OTHER_PARTS: Final = 8
+"""Parts of a form besides its pictures."""
 
 
-async def read_picture(request: Request, max_bytes: int) -> bytes:
-    """The content of the one picture that a request carries, at most `max_bytes` long.
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture file as it was sent.
+
+    Attributes:
+        name: the file's name as the caller states it; empty for a raw body.
+        data: its content.
+    """
+
+    name: str
+    data: bytes
+
+
+class _InMemory(MultiPartParser):
+    """Keeps what it parses in memory, which is counted as it arrives: the service needs no disk to write to."""
+
+    spool_max_size = 2**62
+
+
+async def read_picture(request: Request, max_bytes: int, take: Take) -> Upload:
+    """The one picture that a request carries, at most `max_bytes` long.
 
     Raises:
         PictureError: `too-large` (as soon as it is known), or `format` for a body that is no picture at all.
-        HTTPException: 400, no picture or several, or a malformed form.
+        HTTPException: 400, no picture or several, or a malformed form; 503, no room.
         ClientDisconnect: the caller went away.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _kind(request)
     if kind.startswith("image/"):
-        return await _limited(request, max_bytes).body()
-    if kind == "multipart/form-data":
-        return await _from_form(_limited(request, max_bytes + _ENVELOPE), max_bytes)
+        return Upload("", await _limited(request, max_bytes, take).body())
+    _require_form(kind)
+    (picture,) = await _from_form(_limited(request, max_bytes + _ENVELOPE, take), 1)
+    require_size(picture, max_bytes)
+    return picture
+
+
+async def read_pictures(request: Request, most: int, max_bytes: int, take: Take) -> list[Upload]:
+    """The pictures of a form, one to `most` of them and `most` times `max_bytes` together, in the order sent.
+
+    One of them may still be larger than `max_bytes`: that is its own problem, not that of the others.
+
+    Raises:
+        PictureError: `too-large` for the form as a whole, or `format` for a body that is no form.
+        HTTPException: 400, no picture or too many, or a malformed form; 503, no room.
+        ClientDisconnect: the caller went away.
+    """
+    _require_form(_kind(request))
+    return await _from_form(_limited(request, most * max_bytes + _ENVELOPE, take), most)
+
+
+def require_size(picture: Upload, max_bytes: int) -> None:
+    """Refuse a picture file that is too large.
+
+    Raises:
+        PictureError: `too-large`.
+    """
+    if len(picture.data) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _require_form(kind: str) -> None:
     if kind in ("", "application/x-www-form-urlencoded"):
         raise _bad_request("no-picture", "the request carries no picture: send it as the form field 'image'")
-    raise PictureError("format", f"{kind} is no picture: send a form with the field 'image', or an image/* body")
+    if kind != "multipart/form-data":
+        raise PictureError("format", f"{kind} is no picture: send a form with the field 'image', or an image/* body")
 
 
-async def _from_form(request: Request, max_bytes: int) -> bytes:
+async def _from_form(request: Request, most: int) -> list[Upload]:
     try:
-        async with request.form(max_files=_MAX_PARTS, max_fields=_MAX_PARTS) as form:
-            picture = _only_file(form)
-            if (picture.size or 0) > max_bytes:
-                raise _too_large(max_bytes)
-            return await picture.read()
-    except ValueError as error:  # the parser's own errors, and charsets that Python knows but cannot decode
+        parts = most + _OTHER_PARTS
+        parser = _InMemory(request.headers, request.stream(), max_files=parts, max_fields=parts)
+        form = await parser.parse()
+    except (MultiPartException, ValueError) as error:  # and charsets that Python knows but cannot decode
         raise _bad_request("form", f"the form is malformed: {error}") from error
+    try:
+        return [Upload(part.filename or "", await part.read()) for part in _files(form, most)]
+    finally:
+        await form.close()
 
 
-def _only_file(form: FormData) -> UploadFile:
+def _files(form: FormData, most: int) -> list[UploadFile]:
     found = [part for name, part in form.multi_items() if name in FIELDS and isinstance(part, UploadFile)]
     if not found:
         raise _bad_request("no-picture", "the form has no file in its field 'image' (or 'file')")
-    if len(found) > 1:
-        raise _bad_request("several-pictures", f"the form has {len(found)} pictures: send one a request")
-    return found[0]
+    if len(found) > most:
+        code, remedy = ("several-pictures", "one") if most == 1 else ("too-many-pictures", f"at most {most}")
+        raise _bad_request(code, f"the form has {len(found)} pictures: send {remedy} a request")
+    return found
 
 
-def _limited(request: Request, limit: int) -> Request:
-    """The same request, whose body cannot be read past `limit` bytes.
+def _limited(request: Request, limit: int, take: Take) -> Request:
+    """The same request, whose body cannot be read past `limit` bytes and takes room as it arrives.
 
     The stated length is only a first hint: a body sent in chunks states none.
     """
     stated = request.headers.get("content-length", "")
     if stated.isdecimal() and int(stated) > limit:
         raise _too_large(limit)
-    return Request(request.scope, _counted(request.receive, limit))
+    return Request(request.scope, _counted(request.receive, limit, take))
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
+def _counted(receive: Receive, limit: int, take: Take) -> Receive:
     received = 0
 
     async def counted() -> Message:
         nonlocal received
         message = await receive()
-        received += len(message.get("body", b""))
+        count = len(message.get("body", b""))
+        received += count
         if received > limit:
             raise _too_large(limit)
+        take(count)
         return message
 
     return counted
@@ -85,4 +150,4 @@ def _too_large(limit: int) -> PictureError:
 
 
 def _bad_request(code: str, message: str) -> HTTPException:
-    return HTTPException(status.HTTP_400_BAD_REQUEST, {"error": code, "message": message})
+    return refusal(HTTPStatus.BAD_REQUEST, code, message)

@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.mlflow_server import MlflowServer
+from tests.mlflow_server import MlflowServer, blank
 from tests.quality_folder import Folder
 from tests.s3 import AWS, new_bucket, serving
 
 # Two tests at a time on two cores: threads of one would only wait for those of the other. Read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def blank_mlflow(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A fresh MLflow database."""
+    return blank(tmp_path_factory.mktemp("blank"))
 
 
 @pytest.fixture(scope="session")

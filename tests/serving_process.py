@@ -1,5 +1,6 @@
 """The serving program as people run it: a process of its own on a free port."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,20 +26,32 @@ def command(release: Path, *options: str) -> list[str]:
     return [sys.executable, "-m", "serving", "--release", str(release), *options]
 
 
-def refused(release: Path, *options: str) -> str:
-    """What a service that must not start says before it exits with 1."""
-    done = subprocess.run(command(release, *options), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+def refused(release: Path, *options: str, **settings: str) -> str:
+    """What a service that must not start says before it exits with 1; `settings` are environment variables."""
+    done = subprocess.run(
+        command(release, *options),
+        cwd=ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (1, "")
     return done.stderr
 
 
 @contextmanager
-def running(release: Path, errors: Path, *options: str) -> Iterator[Service]:
-    """A service of `release`, stopped at the end; `errors` is the file for its standard error."""
+def running(release: Path, errors: Path, *options: str, **settings: str) -> Iterator[Service]:
+    """A service of `release`, stopped at the end.
+
+    `errors` is the file for its standard error, `settings` are environment variables.
+    """
     with errors.open("w") as log:
         process = subprocess.Popen(
             command(release, *(options or ("--port", "0"))),
             cwd=ROOT,
+            env=os.environ | settings,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

@@ -1,21 +1,19 @@
-"""The service over real HTTP: right masks for good pictures, and a reason for bad ones."""
+"""The service over real HTTP: right windows for good pictures, in every form they can be sent and asked for."""
 
 import base64
 import io
-import os
-import socket
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import repeat, takewhile
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
+from serving.examples import WINDOW
 from tests.onnx_model import write_release
 from tests.serving_process import Service, running
-from tests.uploads import RED_BOX, STORED_AS, UPRIGHT, big_photo, encoded, photo, png_header, with_odd_exif
+from tests.uploads import RED_BOX, STORED_AS, UPRIGHT, encoded, photo, with_odd_exif
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +56,65 @@ def test_the_mask_has_the_upright_pictures_size_and_lies_where_people_see_the_wi
     assert_marks_the_box(mask_in(base64.b64decode(answer["mask"])))
 
 
+def meter(orientation: int = 1) -> bytes:
+    """A photo of 600 x 1200 pixels with a red window of 300 x 60 in it, turned clockwise by 20 degrees."""
+    window = Image.new("L", (600, 1200))
+    window.paste(255, (150, 570, 450, 630))
+    turned = window.rotate(-20, Image.Resampling.BICUBIC)
+    image = Image.composite(Image.new("RGB", turned.size, "red"), Image.new("RGB", turned.size), turned)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turn = STORED_AS[orientation]
+    return encoded(image.transpose(turn) if turn is not None else image, "JPEG", quality=95, exif=exif)
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+def test_polygon_and_box_lie_in_the_upright_picture_at_its_full_size(http: httpx.Client, orientation: int) -> None:
+    answer = http.post("/predict", files={"image": meter(orientation)}).raise_for_status().json()
+    assert (answer["width"], answer["height"]) == (600, 1200)
+    box = answer["box"]
+    assert box["center"] == pytest.approx([300, 600], abs=10)
+    assert [box["width"], box["height"], box["angle"]] == pytest.approx([300, 60, 20], abs=15)
+    rim = np.array(answer["polygon"])
+    assert rim.min(0) == pytest.approx(np.min(box["corners"], 0), abs=15)
+    assert rim.max(0) == pytest.approx(np.max(box["corners"], 0), abs=15)
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+def test_the_crop_is_the_straightened_window_at_full_resolution(http: httpx.Client, orientation: int) -> None:
+    answer = http.post("/predict?crop=true", files={"image": meter(orientation)}).raise_for_status().json()
+    crop = Image.open(io.BytesIO(base64.b64decode(answer["crop"])))
+    assert crop.format == "JPEG"
+    assert crop.size == (round(answer["box"]["width"]), round(answer["box"]["height"]))
+    inside = np.asarray(crop.crop((20, 12, crop.width - 20, crop.height - 12)))
+    assert (inside[..., 0] > 200).mean() > 0.97
+
+
+def test_no_crop_comes_unasked(http: httpx.Client) -> None:
+    assert http.post("/predict", files={"image": meter()}).json()["crop"] is None
+
+
 def test_the_answer_says_how_sure_which_part_and_which_model(http: httpx.Client) -> None:
     answer = http.post("/predict", files={"image": photo()}).json()
     assert answer["found"] is True
     assert 0.9 < answer["confidence"] <= 1
     assert answer["coverage"] == pytest.approx(24 * 24 / (48 * 96), abs=0.03)
     assert answer["model_version"] == "7"
-    assert answer["milliseconds"] > 0
+
+
+def test_the_answer_says_where_the_time_went(http: httpx.Client) -> None:
+    timings = http.post("/predict", files={"image": photo()}).json()["timings"]
+    total = timings.pop("total")
+    assert timings.keys() == {"waited", "decoded", "inferred", "drawn"}
+    assert min(timings.values()) >= 0
+    assert total == pytest.approx(sum(timings.values()), abs=0.05)
 
 
 def test_a_picture_without_a_window_is_an_answer_and_no_error(http: httpx.Client) -> None:
-    answer = http.post("/predict", files={"image": encoded(Image.new("RGB", (30, 20)))}).raise_for_status().json()
+    black = encoded(Image.new("RGB", (30, 20)))
+    answer = http.post("/predict?crop=true", files={"image": black}).raise_for_status().json()
     assert (answer["found"], answer["confidence"], answer["coverage"]) == (False, 0, 0)
+    assert (answer["polygon"], answer["box"], answer["crop"]) == ([], None, None)
     assert not mask_in(base64.b64decode(answer["mask"])).any()
 
 
@@ -87,111 +132,8 @@ def test_who_accepts_a_png_gets_the_mask_itself(http: httpx.Client) -> None:
     assert_marks_the_box(mask_in(answer.content))
 
 
-@pytest.mark.parametrize(
-    ("content", "status", "code"),
-    [
-        pytest.param(b"", 400, "empty", id="empty"),
-        pytest.param(photo(kind="JPEG")[:-40], 400, "truncated", id="truncated"),
-        pytest.param(photo().replace(b"IDAT", b"IDAT\0"), 400, "undecodable", id="damaged"),
-        pytest.param(b"a text", 415, "format", id="text"),
-        pytest.param(encoded(Image.new("L", (8, 8)), "GIF"), 415, "format", id="a format of no camera"),
-        pytest.param(png_header(10_000, 10_000), 413, "too-large", id="pixels"),
-        pytest.param(bytes(20 * 2**20 + 1), 413, "too-large", id="bytes"),
-        pytest.param(bytes(21 * 2**20), 413, "too-large", id="bytes of the whole form"),
-    ],
-)
-def test_an_unusable_picture_is_refused_with_its_reason(
-    http: httpx.Client, content: bytes, status: int, code: str
-) -> None:
-    answer = http.post("/predict", files={"image": content})
-    assert (answer.status_code, answer.json()["error"]) == (status, code)
-    assert len(answer.json()["message"]) > 10
-
-
 def test_exif_data_that_pillow_cannot_write_back_does_not_matter(http: httpx.Client) -> None:
     assert http.post("/predict", files={"image": with_odd_exif()}).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("request_parts", "status", "code"),
-    [
-        pytest.param({}, 400, "no-picture", id="nothing"),
-        pytest.param({"data": {"image": "a name"}}, 400, "no-picture", id="a form of texts"),
-        pytest.param({"files": {"other": photo()}}, 400, "no-picture", id="another field"),
-        pytest.param({"files": {"image": (None, b"text")}}, 400, "no-picture", id="a text field"),
-        pytest.param({"files": {"image": photo(), "file": photo()}}, 400, "several-pictures", id="two pictures"),
-        pytest.param({"json": {"image": ""}}, 415, "format", id="JSON"),
-    ],
-)
-def test_a_request_without_exactly_one_picture_is_refused_with_its_reason(
-    http: httpx.Client, request_parts: dict, status: int, code: str
-) -> None:
-    answer = http.post("/predict", **request_parts)
-    assert (answer.status_code, answer.json()["error"]) == (status, code)
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "multipart/form-data",
-        "multipart/form-data; boundary=",
-        "multipart/form-data; boundary=other",
-        "multipart/form-data; boundary=b; charset=undefined",
-    ],
-)
-def test_a_malformed_form_is_refused(http: httpx.Client, kind: str) -> None:
-    body = b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nx\r\n--b--\r\n'
-    answer = http.post("/predict", content=body, headers={"Content-Type": kind})
-    assert answer.status_code == 400
-    assert answer.json().keys() == {"error", "message"}
-
-
-def first_line(service: Service, *pieces: bytes) -> bytes:
-    """First line of the answer to a request of which only `pieces` are ever sent."""
-    address = httpx.URL(service.url)
-    with socket.create_connection((address.host, address.port or 80), timeout=30) as connection:
-        for piece in pieces:
-            connection.sendall(piece)
-        return connection.makefile("rb").readline()
-
-
-def test_too_many_bytes_are_refused_when_they_are_announced(service: Service) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 99999999999\r\n\r\n"
-    assert b" 413 " in first_line(service, head)
-
-
-def test_too_many_bytes_are_refused_before_the_body_ends_when_nothing_was_announced(service: Service) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
-    chunk = b"100000\r\n" + bytes(2**20) + b"\r\n"
-    assert b" 413 " in first_line(service, head, *[chunk] * 21)
-
-
-def test_a_caller_who_hangs_up_is_no_error_of_ours(service: Service, http: httpx.Client) -> None:
-    address = httpx.URL(service.url)
-    with socket.create_connection((address.host, address.port or 80)) as connection:
-        connection.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\nx"
-        )
-    assert http.get("/health").status_code == 200
-    assert "Traceback" not in service.errors.read_text()
-
-
-def test_bad_requests_among_good_ones_harm_none(http: httpx.Client) -> None:
-    pictures = [photo() if index % 3 else b"not a picture" for index in range(24)]
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda picture: http.post("/predict", files={"image": picture}), pictures))
-    assert [answer.status_code for answer in answers] == [200 if index % 3 else 415 for index in range(24)]
-    assert len({answer.json()["mask"] for answer in answers if answer.status_code == 200}) == 1
-
-
-def test_health_answers_while_every_inference_is_busy(http: httpx.Client) -> None:
-    picture = big_photo()
-    with ThreadPoolExecutor() as pool:
-        busy = [pool.submit(http.post, "/predict", files={"image": picture}) for _ in range((os.cpu_count() or 1) + 1)]
-        meanwhile = list(takewhile(lambda _: not any(map(Future.done, busy)), (http.get("/health") for _ in repeat(0))))
-        assert all(future.result().status_code == 200 for future in busy)
-    # The event loop would otherwise answer a few before the work begins, and the next only after it.
-    assert len(meanwhile) > 20
 
 
 def test_the_service_says_what_it_serves(http: httpx.Client) -> None:
@@ -204,7 +146,20 @@ def test_the_service_says_what_it_serves(http: httpx.Client) -> None:
         "tag": "0123456789ab",
         "metrics": {"dice": 0.91, "iou": 0.84},
     }
-    assert http.get("/ready").json()["model_version"] == "7"
+    assert http.get("/ready").json() == {"status": "ready", "model_version": "7"}
+    assert http.get("/health").json() == {"status": "alive"}
+
+
+def test_a_picture_is_counted_under_its_models_version(http: httpx.Client) -> None:
+    http.post("/predict", files={"image": photo()})
+    figures = http.get("/metrics").text
+    assert 'wms_model_loaded{model_version="7"} 1.0' in figures
+    assert 'wms_predictions_total{model_version="7"}' in figures
+
+
+def test_every_answer_has_the_callers_request_id(http: httpx.Client) -> None:
+    for path in ("/health", "/nothing"):
+        assert http.get(path, headers={"X-Request-ID": "meter-7"}).headers["x-request-id"] == "meter-7"
 
 
 def test_the_page_brings_everything_it_needs(http: httpx.Client) -> None:
@@ -215,17 +170,27 @@ def test_the_page_brings_everything_it_needs(http: httpx.Client) -> None:
         assert http.get(f"/page/{name}").status_code == 200
 
 
-def test_the_documentation_shows_where_the_picture_goes(http: httpx.Client) -> None:
+def documented(http: httpx.Client, path: str) -> dict[str, Any]:
+    described: dict[str, Any] = http.get("/openapi.json").json()["paths"][path]["post"]
+    return described
+
+
+def test_the_documentation_shows_where_pictures_go(http: httpx.Client) -> None:
     assert http.get("/docs").status_code == 200
-    body = http.get("/openapi.json").json()["paths"]["/predict"]["post"]["requestBody"]
-    assert "image" in body["content"]["multipart/form-data"]["schema"]["properties"]
+    one, several = (documented(http, path)["requestBody"]["content"] for path in ("/predict", "/predict/batch"))
+    assert one["multipart/form-data"]["schema"]["properties"]["image"]["format"] == "binary"
+    assert "image/*" in one
+    assert several["multipart/form-data"]["schema"]["properties"]["image"]["maxItems"] == 16
 
 
-def test_what_does_not_exist_is_told_in_the_same_shape(http: httpx.Client) -> None:
-    assert http.get("/nothing").json() == {"error": "not-found", "message": "Not Found"}
-    wrong = http.get("/predict")
-    assert (wrong.status_code, wrong.json()["error"], wrong.headers["allow"]) == (
-        405,
-        "method-not-allowed",
-        "POST",
-    )
+def test_the_documented_window_is_what_the_service_answers(http: httpx.Client) -> None:
+    shown = documented(http, "/predict")["responses"]["200"]["content"]["application/json"]["example"]
+    assert shown == WINDOW
+    answer = http.post("/predict", files={"image": photo()}).json()
+    assert answer.keys() == shown.keys()
+    assert (mask_in(base64.b64decode(shown["mask"])) == mask_in(base64.b64decode(answer["mask"]))).all()
+    for figure in ("polygon", "confidence", "coverage"):
+        assert np.array(answer[figure]) == pytest.approx(np.array(shown[figure]), abs=0.2)
+    for figure in ("center", "width", "height", "angle", "corners"):
+        assert np.array(answer["box"][figure]) == pytest.approx(np.array(shown["box"][figure]), abs=0.2)
+    assert answer["timings"].keys() == shown["timings"].keys()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from wms.settings import Settings, load_settings
+from wms.settings import Settings, known_names, load_settings
 from wms_ml.errors import NoProductionModelError, WmsError
 
 _GIGABYTE: Final = 1e9
@@ -35,8 +35,7 @@ def examine() -> list[Finding]:
     try:
         settings = load_settings()
     except WmsError as error:
-        names = ", ".join(f"WMS_{name.upper()}" for name in Settings.model_fields)
-        return [Finding("settings", False, f"{error}. The settings are: {names}")]
+        return [Finding("settings", False, f"{error}. The settings are: {', '.join(sorted(known_names()))}")]
     return list(_examine(settings))
 
 

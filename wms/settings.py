@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from pydantic import Field, Json, ValidationError, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from serving.settings import ServingSettings
 from wms_ml.errors import SettingsError
 from wms_ml.gate import Rule
 from wms_ml.quality.thresholds import Thresholds
@@ -162,8 +163,17 @@ def load_settings(**overrides: Any) -> Settings:
     return settings
 
 
+def known_names() -> set[str]:
+    """Every variable that there is, the service's own among them."""
+    return {
+        f"{settings.model_config['env_prefix']}{name.upper()}"
+        for settings in (Settings, ServingSettings)
+        for name in settings.model_fields
+    }
+
+
 def _refuse_unknown(names: Iterable[str]) -> None:
-    known = {f"WMS_{name.upper()}" for name in Settings.model_fields}
+    known = known_names()
     unknown = sorted(name for name in names if name.startswith("WMS_") and name not in known)
     if unknown:
         raise SettingsError(f"unknown setting {', '.join(unknown)}: `wms doctor` lists the settings there are")

@@ -1,33 +1,25 @@
 """The laptop's deployment target: a local process that serves one release, replaced without a gap.
 
 A new release first comes up on a private port and has to prove itself there; the old process goes on serving
-meanwhile. Then the new one joins on the public port, and only then the old one is asked to finish. Which
-processes are ours is read from the process table, not from a file that a killed deployment could leave wrong.
+meanwhile. Then a new process loads it, takes over the listening socket, and the old one finishes what it has in
+flight: `serving/handover.py` says how, and that the two settle it between them when a deployment is killed.
 """
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import dagster as dg
 import httpx
-import psutil
 from filelock import FileLock
 
 from wms_ml.errors import DeploymentError
 from wms_ml.files import write_whole
 from wms_resources.ports import first_free_port, free_port, is_free
-
-_START_SECONDS: Final = 60
-_STOP_SECONDS: Final = 15
+from wms_resources.service_processes import STOP_SECONDS, Found, Started, command, end, find, still_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,7 @@ class LocalService(dg.ConfigurableResource):
     """One service on this machine.
 
     Attributes:
-        folder: its state: chosen port, logs.
+        folder: its state: chosen port, logs, where its processes meet.
         host: address to listen on.
         port: port to listen on; 0 chooses the first free one from 8000 on, once.
     """
@@ -62,13 +54,12 @@ class LocalService(dg.ConfigurableResource):
 
     def current(self) -> Deployment | None:
         """The service as it answers now; None when it does not run."""
-        port = self._known_port()
-        serving = [process for process, its_port in self._processes() if its_port == port]
-        if port is None or len(serving) != 1:  # two: a deployment was killed while they changed over
+        serving = self._public()
+        if not serving:
             return None
-        with httpx.Client(timeout=5) as http:
-            stated = _version(http, self._url(port))
-        return Deployment(self._url(port), stated["tag"], stated["model_version"], serving[0].pid) if stated else None
+        url = self._url(serving[0].port)
+        stated = _version(url)
+        return Deployment(url, stated["tag"], stated["model_version"], serving[0].process.pid) if stated else None
 
     def deploy(self, release: Path, prove: Callable[[str], None]) -> Deployment:
         """Replace what is served by `release`, or leave it as it is.
@@ -83,7 +74,7 @@ class LocalService(dg.ConfigurableResource):
         Path(self.folder).mkdir(parents=True, exist_ok=True)
         with FileLock(Path(self.folder) / ".lock"):
             tag = json.loads((release / "release.json").read_text())["tag"]
-            _end([process for process, port in self._processes() if port != self._known_port()])
+            self._settle()
             current = self.current()
             if current and current.tag == tag:
                 prove(current.url)
@@ -97,8 +88,8 @@ class LocalService(dg.ConfigurableResource):
         Returns:
             how many were stopped.
         """
-        found = [process for process, _ in self._processes()]
-        _end(found)
+        found = find(self.folder)
+        end([each.process for each in found])
         return len(found)
 
     def foreground(self, release: Path) -> list[str]:
@@ -113,80 +104,49 @@ class LocalService(dg.ConfigurableResource):
                 f"version {current.model_version} is served at {current.url} already: `wms stop` first"
             )
         Path(self.folder).mkdir(parents=True, exist_ok=True)
-        return self._command(release, self._public_port())
+        return command(self.folder, release, self.host, self._public_port(), public=True)
+
+    def _settle(self) -> None:
+        """Come down to one process at most, which serves at our address, whatever a killed deployment left."""
+        end([each.process for each in find(self.folder) if not self._is_public(each)])
+        deadline = time.monotonic() + STOP_SECONDS
+        while len(self._public()) > 1 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        end([each.process for each in self._public()[1:]])  # the oldest is not leaving, so no other has taken over
 
     def _rehearse(self, release: Path, prove: Callable[[str], None]) -> None:
         port = free_port(self.host, 0)
-        process = self._start(release, port)
+        line = command(self.folder, release, self.host, port, public=False)
+        rehearsal = Started(line, Path(self.folder) / "rehearsal.log")
         try:
-            self._wait_until_ready(process, port)
+            rehearsal.wait_until(lambda: _ready(self._url(port)))
             prove(self._url(port))
         finally:
-            _end([psutil.Process(process.pid)] if process.poll() is None else [])
-            process.wait()
+            rehearsal.end()
 
     def _take_over(self, release: Path, tag: str) -> Deployment:
         port = self._public_port()
-        old = [found for found, _ in self._processes()]
-        process = self._start(release, port)
+        old = [each.process for each in self._public()]
+        started = Started(
+            command(self.folder, release, self.host, port, public=True), Path(self.folder) / "service.log"
+        )
         try:
-            self._wait_until_up(process)
-            _end(old)
-            self._wait_until_ready(process, port)
-            with httpx.Client(timeout=5) as http:
-                stated = _version(http, self._url(port)) or {}
-            if stated.get("tag") != tag:
-                raise DeploymentError(f"{self._url(port)} serves {stated.get('tag')} after deploying {tag}")
+            started.wait_until(started.announced)
         except DeploymentError:
-            process.kill()
-            process.wait()
+            started.end()
             raise
-        return Deployment(self._url(port), tag, stated["model_version"], process.pid)
+        end(still_there(old))
+        stated = _version(self._url(port)) or {}
+        if stated.get("tag") != tag:
+            raise DeploymentError(f"{self._url(port)} serves {stated.get('tag')} after deploying {tag}")
+        return Deployment(self._url(port), tag, stated["model_version"], started.pid)
 
-    def _start(self, release: Path, port: int) -> "subprocess.Popen[bytes]":
-        with self._log().open("wb") as log:
-            return subprocess.Popen(
-                self._command(release, port),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=_quiet_environment(),
-            )
+    def _public(self) -> list[Found]:
+        """Our processes at our address, oldest first; several only while one takes over from another."""
+        return [each for each in find(self.folder) if self._is_public(each)]
 
-    def _command(self, release: Path, port: int) -> list[str]:
-        command = [sys.executable, "-m", "serving", "--release", str(release), "--host", self.host]
-        return [*command, "--port", str(port), "--reuse-port", "--label", self.folder]
-
-    def _wait_until_up(self, process: "subprocess.Popen[bytes]") -> None:
-        """Until the process says in its log that it listens."""
-        deadline = time.monotonic() + _START_SECONDS
-        while not any(line.startswith(b"serving ") for line in self._log().read_bytes().splitlines()):
-            self._require_alive(process, deadline)
-            time.sleep(0.05)
-
-    def _wait_until_ready(self, process: "subprocess.Popen[bytes]", port: int) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        with httpx.Client(timeout=5) as http:
-            while not _ready(http, self._url(port)):
-                self._require_alive(process, deadline)
-                time.sleep(0.05)
-
-    def _require_alive(self, process: "subprocess.Popen[bytes]", deadline: float) -> None:
-        if process.poll() is not None:
-            said = self._log().read_text(errors="replace").strip()[-2000:]
-            raise DeploymentError(f"the new service ended with exit code {process.returncode}: {said}")
-        if time.monotonic() > deadline:
-            raise DeploymentError(f"the new service was not ready after {_START_SECONDS} s: see {self._log()}")
-
-    def _processes(self) -> list[tuple[psutil.Process, int]]:
-        """Our serving processes with their ports, whoever started them."""
-        found = []
-        for process in psutil.process_iter(["cmdline"]):
-            line = process.info["cmdline"] or []
-            if "serving" in line and "--label" in line and line[line.index("--label") + 1] == self.folder:
-                found.append((process, int(line[line.index("--port") + 1])))
-        return found
+    def _is_public(self, found: Found) -> bool:
+        return found.public and (found.host, found.port) == (self.host, self._known_port())
 
     def _known_port(self) -> int | None:
         kept = Path(self.folder) / "port"
@@ -195,7 +155,7 @@ class LocalService(dg.ConfigurableResource):
     def _public_port(self) -> int:
         """The port to serve on: ours already, or one that nobody listens on."""
         known = self._known_port()
-        if known and any(port == known for _, port in self._processes()):
+        if known and self._public():
             return known
         if self.port:
             return free_port(self.host, self.port)
@@ -207,13 +167,11 @@ class LocalService(dg.ConfigurableResource):
         host = "127.0.0.1" if self.host == "0.0.0.0" else self.host
         return f"http://{host}:{port}"
 
-    def _log(self) -> Path:
-        return Path(self.folder) / "service.log"
 
-
-def _version(http: httpx.Client, url: str) -> dict[str, Any] | None:
+def _version(url: str) -> dict[str, Any] | None:
+    """What is served there; None when nothing is, or not yet."""
     try:
-        answer = http.get(f"{url}/version")
+        answer = httpx.get(f"{url}/version", timeout=5)
     except httpx.TransportError:
         return None
     if answer.status_code != 200:
@@ -222,23 +180,8 @@ def _version(http: httpx.Client, url: str) -> dict[str, Any] | None:
     return stated
 
 
-def _ready(http: httpx.Client, url: str) -> bool:
+def _ready(url: str) -> bool:
     try:
-        return http.get(f"{url}/ready").status_code == 200
+        return httpx.get(f"{url}/ready", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
-
-
-def _end(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGTERM)
-    _, left = psutil.wait_procs(processes, timeout=_STOP_SECONDS)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(left, timeout=_STOP_SECONDS)
-
-
-def _quiet_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("DAGSTER_PIPES")}

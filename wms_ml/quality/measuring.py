@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wms_ml.arrays import ORIENTATION_TAG, turn_upright
+from wms_ml.arrays import ORIENTATION_TAG, to_rgb, turn_upright
 
 EDGE: Final = 512
 """Longer side, in pixels, at which pictures are measured: sharpness depends on scale, and pictures come in many."""
@@ -32,6 +32,14 @@ def at_edge(grey: Image.Image) -> Image.Image:
         return grey
     width, height = (max(1, round(side * shrink)) for side in grey.size)
     return grey.resize((width, height), Image.Resampling.BOX)
+
+
+def grey_at_edge(upright: Image.Image) -> Image.Image:
+    """A decoded picture of any mode as the grey one (mode L) whose brightness, contrast and sharpness are measured.
+
+    A picture that its decoder divided before, by a power of two, gives nearly the same.
+    """
+    return at_edge(to_rgb(upright).convert("L").reduce(reduction(*upright.size)))
 
 
 def brightness_and_contrast(grey: Image.Image) -> tuple[float, float]:

@@ -13,12 +13,13 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from wms_ml.arrays import open_header, orientation, to_grey, to_rgb, turn_upright
+from wms_ml.arrays import open_header, orientation, to_grey, turn_upright
 from wms_ml.errors import PictureError
 from wms_ml.quality.inspection import Content, Damage, Header, ImageReading, MaskReading, Measuring, Reading, Role
 from wms_ml.quality.measuring import (
     at_edge,
     brightness_and_contrast,
+    grey_at_edge,
     perceptual_hash,
     pieces,
     reduction,
@@ -50,16 +51,14 @@ def read(data: bytes, content: Content, measuring: Measuring) -> Reading:
 
 
 def _read_image(data: bytes, sha256: str, stored: Image.Image, tag: int) -> ImageReading:
-    step = reduction(*stored.size)
-    fast = _fast(data, stored, "GRAY", step)
+    fast = _fast(data, stored, "GRAY", reduction(*stored.size))
     if fast is None:
         upright = turn_upright(stored)
         (width, height), still_to_turn = upright.size, 1
-        grey = to_rgb(upright).convert("L").reduce(step)
+        small = grey_at_edge(upright)
     else:
         (width, height), still_to_turn = _upright(stored.size, tag), tag
-        grey = Image.fromarray(fast[..., 0])
-    small = at_edge(grey)
+        small = at_edge(Image.fromarray(fast[..., 0]))
     brightness, contrast = brightness_and_contrast(small)
     return ImageReading(
         header=Header(sha256, str(stored.format), width, height, tag),

@@ -1,0 +1,161 @@
+"""Who is let in: a few pictures at work, a few that wait for their turn, everybody else is told at once to come back.
+
+A service that accepts all it is sent answers everybody later and later. Here a request is refused before its body is
+read when no place is left, so that whoever is let in waits for little more than the pictures at work.
+
+A body that is still arriving holds no place, or a slow sender would keep others out. It holds what it has sent so far,
+of a room that all bodies share until their requests are answered, and it has a time limit.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
+
+from anyio import CancelScope, CapacityLimiter, WouldBlock, create_task_group, move_on_after
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from serving.problems import come_back, refusal
+
+Take = Callable[[int], None]
+"""Takes so many bytes of the room for bodies; raises HTTPException, 503 `overloaded`, when it is full."""
+
+
+class Admission:
+    """The places of one service, used on its event loop only.
+
+    Attributes:
+        at_work: pictures at work at once.
+    """
+
+    def __init__(
+        self, at_work: int, waiting: int, room: int, seconds: float, told: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Open the service.
+
+        Args:
+            at_work: pictures at work at once.
+            waiting: pictures that may wait for their turn.
+            room: bytes of all bodies together, arriving, waiting or at work.
+            seconds: how long a body may take to arrive, and as long a turn to come.
+            told: hears how many wait, whenever that changes.
+        """
+        self.at_work = at_work
+        self._places = at_work + waiting
+        self._room = room
+        self._seconds = seconds
+        self._told = told
+        self._turns = CapacityLimiter(at_work)
+        self._waiting = 0
+
+    @property
+    def has_place(self) -> bool:
+        """Whether a place is left."""
+        return self._places > 0
+
+    def require_place(self) -> None:
+        """Refuse whoever comes when every place is taken.
+
+        Raises:
+            HTTPException: 503 `overloaded`.
+        """
+        if not self.has_place:
+            raise _overloaded("every place is taken")
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place: the right to wait for turns.
+
+        Raises:
+            HTTPException: 503 `overloaded`.
+        """
+        self.require_place()
+        self._places -= 1
+        try:
+            yield
+        finally:
+            self._places += 1
+
+    @contextmanager
+    def room(self) -> Iterator[Take]:
+        """Room for a request's body, taken as it arrives and given back at the end of the block."""
+        held = 0
+
+        def take(count: int) -> None:
+            nonlocal held
+            if count > self._room:
+                raise _overloaded("too many pictures are on their way")
+            self._room -= count
+            held += count
+
+        try:
+            yield take
+        finally:
+            self._room += held
+
+    @asynccontextmanager
+    async def arriving(self) -> AsyncIterator[None]:
+        """The time that a body has to arrive.
+
+        Raises:
+            HTTPException: 408 `timeout`; it also ends the connection, for what is left may never come.
+        """
+        try:
+            async with asyncio.timeout(self._seconds):
+                yield
+        except TimeoutError as error:
+            message = f"the request did not arrive within {self._seconds:g} s: send it again, or less"
+            raise refusal(HTTPStatus.REQUEST_TIMEOUT, "timeout", message, {"Connection": "close"}) from error
+
+    @asynccontextmanager
+    async def turn(self, request: Request) -> AsyncIterator[None]:
+        """A turn at work, first come, first served. The request's body has been read.
+
+        Raises:
+            HTTPException: 503 `overloaded`: it did not come in time.
+            ClientDisconnect: the caller went away while waiting.
+        """
+        try:
+            self._turns.acquire_nowait()
+        except WouldBlock:
+            with self._counted():
+                await self._wait(request)
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _wait(self, request: Request) -> None:
+        has_turn = False
+        async with create_task_group() as group:
+            group.start_soon(_cancel_when_gone, request, group.cancel_scope)
+            with move_on_after(self._seconds) as patience:
+                await self._turns.acquire()
+                has_turn = True
+            group.cancel_scope.cancel()
+        if patience.cancelled_caught:
+            raise _overloaded("the turn did not come in time")
+        if not has_turn:
+            raise ClientDisconnect
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._waiting += 1
+        self._told(self._waiting)
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            self._told(self._waiting)
+
+
+async def _cancel_when_gone(request: Request, scope: CancelScope) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+def _overloaded(why: str) -> HTTPException:
+    return come_back("overloaded", f"{why}: send the picture again in a moment")
