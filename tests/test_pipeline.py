@@ -102,7 +102,7 @@ def test_figures_can_be_measured_again_from_the_command_line(platform: Platform,
     assert len(figures["pictures"]) == 5
     assert figures["dice"] == pytest.approx(sum(each["dice"] for each in figures["pictures"]) / 5)
     platform.wms("predict", str(data / "images"), "--out", str(tmp_path / "masks"))
-    assert len(list((tmp_path / "masks").glob("*.png"))) == 5
+    assert len(list((tmp_path / "masks" / "masks").glob("*.png"))) == 5
 
 
 def test_one_bad_picture_does_not_stop_a_folder_from_being_predicted(platform: Platform, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_one_bad_picture_does_not_stop_a_folder_from_being_predicted(platform: P
     (data / "broken.jpg").write_bytes(b"no picture")
     said = platform.wms("predict", str(data), "--out", str(tmp_path / "masks"), expect=1)
     assert "broken.jpg" in said.stderr
-    assert len(list((tmp_path / "masks").glob("*.png"))) == 2
+    assert len(list((tmp_path / "masks" / "masks").glob("*.png"))) == 2
 
 
 def test_a_release_that_does_not_prove_itself_leaves_the_old_one_serving(platform: Platform) -> None:

@@ -114,18 +114,16 @@ def pull(
     ref: _Ref = "production",
 ) -> None:
     """Take a model away for use without this platform: the checked ONNX file, its card and what it is, as JSON."""
-    from wms_resources.data_history import refuse_taken
     from wms_resources.model_list import find
     from wms_resources.pulled_model import MODEL, pull_model
 
-    refuse_taken(out)
     _, parts = _set_up()
     version = find(parts.registry, ref).model
     if ref == "production":
         version = parts.promoter.in_production(parts.registry)
     pull_model(parts.registry, version, out)
     typer.echo(str(out / MODEL))
-    say(f"{version.name} version {version.version}: `wms predict PICTURES --model {out / MODEL} --out masks`")
+    say(f"{version.name} version {version.version}: `wms predict PICTURES --model {out} --out found`")
 
 
 def _follow_up(settings: Settings, parts: "Resources", done: "Promotion", who: str, reason: str, as_json: bool) -> None:

@@ -1,9 +1,11 @@
-"""Where `wms validate` puts its reports: files, or `-` for standard output, refused before the long work, not after."""
+"""Where commands put their reports: files, or `-` for standard output, refused before the long work, not after."""
 
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import typer
 
@@ -63,6 +65,26 @@ def write(path: Path | None, text: Callable[[], str]) -> None:
         else:
             with whole(path) as part:
                 part.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"{path} could not be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def open_target(path: Path) -> Iterator[TextIO]:
+    """A text file for what is too much to be held at once: standard output, a device or pipe, or a file that is whole.
+
+    Raises:
+        typer.BadParameter: the disk is full, or the place is gone by now.
+    """
+    if path == STDOUT:
+        yield sys.stdout
+        return
+    try:
+        with (
+            nullcontext(path) if _is_device(path) else whole(path) as place,
+            place.open("w", encoding="utf-8", newline="") as file,
+        ):
+            yield file
     except OSError as error:
         raise typer.BadParameter(f"{path} could not be written: {error.strerror or error}") from error
 

@@ -7,13 +7,14 @@ from rich.text import Text
 
 from wms_ml.score_report import Cells, counts, metric_cells, slice_cells
 from wms_ml.scoring import ScoreTable
+from wms_ml.slices import sliced
 
 
 def show(model: str, scores: ScoreTable, console: Console) -> None:
     """Write what was scored, the metrics with their intervals, and the slices."""
     console.print(Text(f"{model} on {counts(scores)} of data set {scores.data_version}", "bold"))
     console.print(table(metric_cells(scores)))
-    console.print(table(grouped(slice_cells(scores))))
+    console.print(table(grouped(slice_cells(sliced(scores.rows)))))
 
 
 def grouped(cells: Cells) -> Cells:
