@@ -5,6 +5,7 @@ three, and its push is the moment at which a promotion or rollback has happened.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ PROMOTE: Final = "promote"
 ROLLBACK: Final = "rollback"
 
 _SHOWN: Final = 20
+_RUN_ID: Final = re.compile(r"(dagster run \w{8})[\w-]*")
+"""A Dagster run in words; the UI names runs by their first eight characters."""
 _DESCRIBED: Final = (
     *("architecture", "encoder", "size", "seed", "code_version", "weights"),
     *("drop", "commit", "images_md5", "masks_md5", "split_version"),
@@ -212,14 +215,18 @@ def metadata(version: ModelVersion) -> dict[str, str]:
 
 
 def history_table(records: Sequence[PromotionRecord]) -> str:
-    """The last 20 lines of the history as a Markdown table, newest first: what the UI shows."""
-    lines = ["| time | what | version | replaced | Dice | IoU | by | reason |", "|---|---|---:|---:|---:|---:|---|---|"]
+    """The last 20 lines of the history as a Markdown table, newest first: what the UI shows. Times are UTC."""
+    lines = [
+        "| time (UTC) | what | version | replaced | Dice | IoU | by | reason |",
+        "|---|---|---:|---:|---:|---:|---|---|",
+    ]
     for each in reversed(records[-_SHOWN:]):
         figures = " | ".join(f"{each.metrics[name]:.4f}" if name in each.metrics else "" for name in ("dice", "iou"))
         said = " ".join(each.reason.split()).replace("|", "\\|")
-        who = each.by.replace("|", "\\|")
+        who = _RUN_ID.sub(r"\1", each.by).replace("|", "\\|")
+        time = each.time[:16].replace("T", " ")
         lines.append(
-            f"| {each.time} | {each.action} | {each.version} | {each.replaced or 'none'} | {figures} | {who} | {said} |"
+            f"| {time} | {each.action} | {each.version} | {each.replaced or 'none'} | {figures} | {who} | {said} |"
         )
     return "\n".join(lines)
 
