@@ -116,7 +116,7 @@ def _sentence(problem: Any) -> str:
 
 def cores() -> int:
     """Cores that this process may use: those of the machine, or what its container is granted of them."""
-    granted = len(os.sched_getaffinity(0))
+    granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if _QUOTA.exists():
         quota, period = _QUOTA.read_text().split()
         if quota != "max":
