@@ -84,3 +84,9 @@ def test_the_orchestrator_side_never_imports_torch() -> None:
                 for alias in node.names
             }
             assert "torch" not in names, path
+
+
+@pytest.mark.parametrize("module", ["wms_ml.predictor", "wms_ml.quantise"])
+def test_the_runtime_of_models_reports_to_nobody(module: str) -> None:
+    code = f"import {module}, os, sys; assert 'onnxruntime' in sys.modules; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    assert fresh_python(code).strip() == "1"

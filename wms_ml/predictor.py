@@ -5,12 +5,12 @@ A model is one ONNX file that knows how it wants to be fed: its input's shape gi
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -18,6 +18,9 @@ from wms_ml.arrays import PREPROCESSING, BoolMask, decode_upright, network_input
 from wms_ml.errors import DataError
 from wms_ml.reduced import Upright
 from wms_ml.stretch import stretched_mask
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read on import; without it the runtime reports to its maker
+import onnxruntime
 
 THRESHOLD: Final = 0.5
 METADATA_KEY: Final = "wms"

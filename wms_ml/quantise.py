@@ -14,8 +14,6 @@ from typing import Any, Final
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from wms_ml.cache import Decoded
 from wms_ml.errors import TrainingError
@@ -32,7 +30,7 @@ _QUANTISED: Final = ("Conv", "Clip", "Relu", "Add", "Concat", "Resize")
 """What a network spends its time in; the first steps on a picture and the last one to a probability stay float32."""
 
 
-class _Pictures(CalibrationDataReader):
+class _Pictures:
     """Training pictures one at a time, as the library asks for them."""
 
     def __init__(self, train: Decoded) -> None:
@@ -69,20 +67,8 @@ def quantise(model: Path, train: Decoded, validation: Decoded) -> dict[str, Any]
         TrainingError: they have too little in common.
     """
     with TemporaryDirectory() as folder:
-        prepared, target = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
-        quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
-        quantize_static(
-            str(prepared),
-            str(target),
-            _Pictures(train),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=list(_QUANTISED),
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=[_head(prepared)],
-        )
+        target = Path(folder) / "int8.onnx"
+        _write_integers(model, target, train)
         agreement = _agreement(model, target, validation)
         if not agreement >= LEAST_AGREEMENT:
             raise TrainingError(
@@ -92,6 +78,27 @@ def quantise(model: Path, train: Decoded, validation: Decoded) -> dict[str, Any]
         with whole(model) as part:
             shutil.copyfile(target, part)
     return {"int8_agreement": agreement}
+
+
+def _write_integers(model: Path, target: Path, train: Decoded) -> None:
+    # Imported here: the predictor must be the first to import the runtime, with its telemetry off.
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    prepared = target.with_name("prepared.onnx")
+    quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
+    quantize_static(
+        str(prepared),
+        str(target),
+        _Pictures(train),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=list(_QUANTISED),
+        per_channel=True,
+        reduce_range=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=[_head(prepared)],
+    )
 
 
 def _head(model: Path) -> str:
