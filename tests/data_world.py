@@ -47,6 +47,8 @@ class World:
         return subprocess.run(command, input=stdin, check=True, capture_output=True, text=True).stdout.strip()
 
     def branches(self) -> dict[str, str]:
+        if not self.origin.exists():
+            return {}
         listing = self.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads")
         return dict(line.split() for line in listing.splitlines())
 

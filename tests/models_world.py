@@ -1,13 +1,17 @@
 """A set-up with model versions in it: real MLflow, real data repository, real ONNX files; only training is left out."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import onnx
+import pytest
+from typer.testing import CliRunner, Result
 
 from tests.builders import table
 from tests.onnx_model import write_red_model
+from wms.cli import app
 from wms.definitions import Resources, resources
 from wms.settings import Settings
 from wms_ml.dataset import load_dataset
@@ -22,6 +26,35 @@ from wms_resources.registry import ModelVersion
 
 CODE = "c0de"
 ENVIRONMENT = {"environment.cpu": "Slow, 2 cores", "environment.gpu": "none", "environment.python": "3.11.9"}
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def models(tmp_path: Path, blank_mlflow: bytes) -> "ModelsWorld":
+    return ModelsWorld(tmp_path / "home", blank_mlflow)
+
+
+@pytest.fixture
+def wms(models: "ModelsWorld", monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`wms models` on that set-up, in this process; errors come out as they are."""
+    monkeypatch.setenv("WMS_HOME", str(models.home))
+    monkeypatch.setenv("WMS_USER", "ann")
+    monkeypatch.setenv("DAGSTER_HOME", str(models.home / "dagster"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*arguments: str, expect: int = 0) -> Result:
+        done = CliRunner().invoke(app, ["models", *arguments])
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert done.exit_code == expect, done.output
+        return done
+
+    return invoke
+
+
+def told(wms: Command, *arguments: str) -> Any:
+    return json.loads(wms(*arguments, "--json").stdout)
 
 
 class ModelsWorld:

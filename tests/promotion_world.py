@@ -1,44 +1,50 @@
 """What the tests of promotion share: one registry, one data repository, versions with evidence, and machines."""
 
 import hashlib
-import sys
+import json
+import shutil
+import subprocess
 from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.builders import table
-from tests.mlflow_server import blank
 from wms_ml.gate import judge
 from wms_ml.split import VERSION as SPLIT_VERSION
 from wms_resources.data_repo import DataRepo
 from wms_resources.evidence import Attempt, Evidence
-from wms_resources.production_records import PromotionRecord
+from wms_resources.production_records import HISTORY, PromotionRecord
 from wms_resources.promotion import Promoter, Promotion
 from wms_resources.registry import ModelVersion, Registry
 from wms_resources.tracking import Tracking
 
 CODE = "code of the attempt"
-MLFLOW_CALL = "tests.mlflow"
-"""Audit event of a call of MLflow's client, where `watched` made it one."""
-
-
-@pytest.fixture(scope="session")
-def blank_mlflow(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return blank(tmp_path_factory.mktemp("blank"))
 
 
 @pytest.fixture
-def world(tmp_path: Path, blank_mlflow: bytes, monkeypatch: pytest.MonkeyPatch) -> "World":
-    # no connection may be open when a test forks or puts the database back
+def unpooled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow keeps no connection open, so that a test may fork, or put the database back."""
     monkeypatch.setenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+
+
+@pytest.fixture
+def world(tmp_path: Path, blank_mlflow: bytes, unpooled: None) -> "World":
     return World(tmp_path, blank_mlflow)
 
 
+@pytest.fixture(scope="session")
+def any_challenge(tmp_path_factory: pytest.TempPathFactory, blank_mlflow: bytes) -> "Prepared":
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+        return Prepared(tmp_path_factory.mktemp("challenge"), blank_mlflow)
+
+
 @pytest.fixture
-def challenge(world: "World") -> "Challenge":
-    return Challenge(world)
+def challenge(any_challenge: "Prepared", unpooled: None) -> "Challenge":
+    return any_challenge.anew()
 
 
 class World:
@@ -105,11 +111,23 @@ class World:
         return self.new_registry().holder("production")
 
     def history(self) -> list[PromotionRecord]:
-        return self.machine("reader").history()
+        """What the shared repository says, asked of git itself."""
+        branch = self._git("for-each-ref", "refs/heads/production") if self.origin.exists() else ""
+        lines = self._git("show", f"production:{HISTORY}").splitlines() if branch else []
+        return [PromotionRecord(**json.loads(line)) for line in lines]
+
+    def _git(self, *arguments: str) -> str:
+        command = ["git", f"--git-dir={self.origin}", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def state(self) -> tuple[str | None, list[PromotionRecord]]:
         """What no bypass may change."""
         return self.production(), self.history()
+
+    def left(self) -> int:
+        """What a process left behind, as the next one finds it: objects of git that no branch leads to are nothing."""
+        files = (path for path in self.home.rglob("*") if path.is_file() and "objects" not in path.parts)
+        return hash(frozenset((path, path.read_bytes()) for path in files))
 
     def kept(self) -> Callable[[], None]:
         """What puts registry and history back to where they are now."""
@@ -178,33 +196,29 @@ class Challenge:
         assert self.world.new_registry().holder("previous") == self.champion.version
         assert [line.version for line in self.world.history()] == ["1", "2"]
 
-
-class Faulty:
-    """MLflow's client, with `before` and `after` called around each of its calls."""
-
-    def __init__(self, client: Any, before: Callable[[str], None], after: Callable[[str], None]) -> None:
-        self._client, self._before, self._after = client, before, after
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            self._before(name)
-            answer = method(*arguments, **options)
-            self._after(name)
-            return answer
-
-        return call
+    def check_promoting_ends_it(self, tried: set[int]) -> None:
+        """However it was cut off, promoting again ends it; what was `tried` from such a state is not repeated."""
+        left = self.world.left()
+        if left not in tried:
+            tried.add(left)
+            self.world.promote(self.challenger)
+            self.check_done()
 
 
-def around(
-    registry: Registry, before: Callable[[str], None], after: Callable[[str], None] = lambda _: None
-) -> Registry:
-    """The registry, with its client watched."""
-    registry.__dict__["client"] = Faulty(registry.client, before, after)  # where cached_property keeps it
-    return registry
+class Prepared:
+    """A challenge that is made once: making one takes many calls of MLflow and git, copying it takes none.
 
+    It always lies in the same folder, for MLflow's database names it.
+    """
 
-def watched(registry: Registry) -> Registry:
-    """The registry, raising an audit event before each call of its client."""
-    return around(registry, lambda name: sys.audit(MLFLOW_CALL, name))
+    def __init__(self, folder: Path, blank_database: bytes) -> None:
+        self._home, self._copy = folder / "home", folder / "copy"
+        self._home.mkdir()
+        self._challenge = Challenge(World(self._home, blank_database))
+        shutil.copytree(self._home, self._copy)
+
+    def anew(self) -> Challenge:
+        """The challenge as it was made, whatever a test did to it."""
+        shutil.rmtree(self._home)
+        shutil.copytree(self._copy, self._home)
+        return copy(self._challenge)

@@ -110,7 +110,7 @@ class Platform:
                     found.append(int(entry.name))
         return found
 
-    def wait_for(self, what: str, happened: Any, process: "subprocess.Popen[str]", seconds: float = 120) -> None:
+    def wait_for(self, what: str, happened: Any, process: "subprocess.Popen[str]", seconds: float = 400) -> None:
         deadline = time.monotonic() + seconds
         while not happened():
             assert process.poll() is None, f"it ended before {what}: {process.communicate()}"

@@ -9,6 +9,7 @@ import pytest
 
 from tests.data_world import World, contents, expected, manifests
 from wms_ml.errors import DataRepoError
+from wms_resources.git import create
 
 
 @pytest.fixture
@@ -19,6 +20,16 @@ def world(tmp_path: Path) -> World:
 def test_nothing_is_accepted_in_a_new_repository(world: World) -> None:
     assert world.clone().accepted() is None
     assert manifests(world.clone()) == {}
+    assert world.clone().branch("production").read() == (None, {})
+    assert not world.origin.exists()  # reading makes nothing that others see
+
+
+def test_a_repository_that_was_removed_holds_nothing_any_more(world: World) -> None:
+    repo = world.clone()
+    repo.accept(repo.propose(*world.drop("one", "a")))
+    assert repo.accepted() is not None
+    shutil.rmtree(world.origin)
+    assert repo.accepted() is None
 
 
 def test_a_proposed_drop_is_a_branch_of_its_own_and_main_waits(world: World) -> None:
@@ -139,7 +150,7 @@ def test_accepted_content_that_nobody_has_any_more_stops_a_proposal_with_dvcs_wo
 
 def test_the_content_is_on_the_remote_when_the_branch_appears(world: World, tmp_path: Path) -> None:
     repo = world.clone()
-    repo.accepted()
+    create(world.origin)
     hook = world.origin / "hooks/pre-receive"
     hook.parent.mkdir()
     hook.write_text(f"#!/bin/sh\nfind {world.remote} -type f | sort > {tmp_path}/seen\n")
@@ -173,7 +184,7 @@ def test_a_file_outside_images_and_masks_is_refused(world: World, name: str) -> 
 
 def test_what_people_committed_to_main_is_kept(world: World) -> None:
     repo = world.clone()
-    repo.accepted()
+    create(world.origin)
     blob = world.git("hash-object", "-w", "--stdin", stdin="by hand")
     tree = world.git("mktree", stdin=f"100644 blob {blob}\tREADME.md\n100755 blob {blob}\ttool.sh\n")
     who = ("-c", "user.name=x", "-c", "user.email=x@localhost")

@@ -4,7 +4,7 @@ import base64
 import io
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
@@ -20,7 +20,8 @@ from wms_assets.gate_check import better_than_production
 from wms_assets.values import TrainedModel, ValidatedDataset
 from wms_ml.dataset import MANIFEST, load_dataset
 from wms_ml.evaluation import evaluate
-from wms_ml.pairs import data_version, write_manifest
+from wms_ml.pairs import write_manifest
+from wms_ml.scoring import ScoreTable
 from wms_resources.promotion import Promoter
 from wms_resources.registry import ModelVersion
 
@@ -41,6 +42,23 @@ def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray((picture[..., 0] > 0).astype(np.uint8) * 255).save(folder / "masks" / f"m{number}.png")
     write_manifest(load_dataset(folder), folder / MANIFEST)
     return folder
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A model, and its scores on the data set."""
+
+    model: Path
+    scores: ScoreTable
+
+
+@pytest.fixture(scope="module")
+def models(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scored]:
+    """One that finds every red field, and one that finds nothing."""
+    folder = tmp_path_factory.mktemp("models")
+    paths = [finding(folder / "finding.onnx"), blind(folder / "blind.onnx")]
+    tables = evaluate(data_set, load_dataset(data_set), paths, "")
+    return {path.stem: Scored(path, replace(each, split="test")) for path, each in zip(paths, tables, strict=True)}
 
 
 @pytest.fixture
@@ -66,15 +84,13 @@ def blind(path: Path) -> Path:
 class Scene:
     """A champion in production, and a challenger that was judged against it on real pictures."""
 
-    def __init__(self, world: World, data: Path, champion: Path, challenger: Path) -> None:
+    def __init__(self, world: World, data: Path, champion: Scored, challenger: Scored) -> None:
         self.world = world
-        before = self._promoted(champion)
-        version = world.version(challenger.read_bytes())
-        pairs = load_dataset(data)
-        scores = [replace(each, split="test") for each in evaluate(data, pairs, [challenger, champion], "")]
-        self.data_version = data_version(pairs)
-        about = {"data_version": self.data_version, "challenger_scores": scores[0], "champion_scores": scores[1]}
-        world.judged(version, 0.5, before, 0.5, **about)
+        before = self._promoted(champion.model)
+        version = world.version(challenger.model.read_bytes())
+        self.data_version = champion.scores.data_version
+        scores = {"challenger_scores": challenger.scores, "champion_scores": champion.scores}
+        world.judged(version, 0.5, before, 0.5, data_version=self.data_version, **scores)
         self.trained = trained(version, data, self.data_version)
 
     def _promoted(self, model: Path) -> ModelVersion:
@@ -107,8 +123,8 @@ def checked(world: World, model: TrainedModel, promoter: Promoter | None = None)
 
 
 @pytest.fixture
-def scene(world: World, data: Path, tmp_path: Path) -> Scene:
-    return Scene(world, data, blind(tmp_path / "blind.onnx"), finding(tmp_path / "red.onnx"))
+def scene(world: World, data: Path, models: dict[str, Scored]) -> Scene:
+    return Scene(world, data, models["blind"], models["finding"])
 
 
 def test_a_better_model_passes_and_the_pictures_show_what_got_better(scene: Scene) -> None:
@@ -133,9 +149,9 @@ def test_production_is_shown_on_the_left_as_it_finds_things(scene: Scene) -> Non
 
 
 def test_a_worse_model_does_not_pass_and_the_pictures_show_what_got_worse(
-    world: World, data: Path, tmp_path: Path
+    world: World, data: Path, models: dict[str, Scored]
 ) -> None:
-    result = Scene(world, data, finding(tmp_path / "red.onnx"), blind(tmp_path / "blind.onnx")).check()
+    result = Scene(world, data, models["finding"], models["blind"]).check()
     assert not result.passed
     assert str(result.description).startswith("not better than the model in production: dice")
     assert "got worse most" in result.metadata

@@ -6,23 +6,18 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from tests.data_world import World as DataWorld
+from tests.gate_runs import PRODUCTION, TRAINED, HandedOver
 from tests.promotion_world import Challenge
 from wms.definitions import build
 from wms.settings import load_settings
 from wms_assets.deployment import deployed_image
 from wms_assets.gate_check import better_than_production
-from wms_assets.model import production_model, trained_model
-from wms_assets.values import TrainedModel, ValidatedDataset
-from wms_ml.files import write_whole
-from wms_ml.pairs import write_manifest
+from wms_assets.model import production_model
 from wms_resources.data_repo import DataVersion
 from wms_resources.registry import ModelVersion
 
 pytest_plugins = ["tests.promotion_world"]
 pytestmark = pytest.mark.slow
-
-PRODUCTION, TRAINED = production_model.key, trained_model.key
 
 
 def gate_alone() -> dg.JobDefinition:
@@ -32,31 +27,16 @@ def gate_alone() -> dg.JobDefinition:
     return dg.Definitions.merge(build(load_settings()), mine).resolve_job_def("gate_alone")
 
 
-class Runs:
-    """A set-up whose `trained_model` handed over some version."""
+class Runs(HandedOver):
+    """A set-up whose `trained_model` handed over some version, and an instance that knows of it."""
 
     def __init__(self, challenge: Challenge) -> None:
-        self.challenge, self.world = challenge, challenge.world
-        drop, files, manifest = DataWorld(self.world.home / "drops").drop("first", "a", "b")
-        write_manifest([], manifest)
-        self.data = self.world.promoter.data_repo.propose(drop, files, manifest)
+        super().__init__(challenge.world)
+        self.challenge = challenge
         self.instance = dg.DagsterInstance.ephemeral()
 
     def hand_over(self, version: ModelVersion, data_version: str = "v1") -> None:
-        """As `trained_model` does at the end of a run."""
-        data = ValidatedDataset(
-            drop="first",
-            data_version=data_version,
-            branch=self.data.branch,
-            commit=self.data.commit,
-            images_md5=self.data.images_md5,
-            masks_md5=self.data.masks_md5,
-            folder=str(self.world.home / "no data set"),
-            pairs=2,
-        )
-        folder = self.world.home / "handover" / TRAINED.to_user_string()
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "newest.json", TrainedModel(version=version.version, data=data).model_dump_json())
+        super().hand_over(version, data_version)
         self.instance.report_runless_asset_event(dg.AssetMaterialization(TRAINED))
 
     def materialize(self, *keys: dg.AssetKey) -> tuple[bool, str]:
@@ -80,11 +60,10 @@ def said(result: Any) -> tuple[bool, str]:
 
 @pytest.fixture
 def runs(challenge: Challenge, monkeypatch: pytest.MonkeyPatch) -> Runs:
-    world = challenge.world
-    settings = {"WMS_HOME": str(world.home), "WMS_MLFLOW_TRACKING_URI": world.uri, "WMS_MODEL_NAME": "m"}
-    for name, value in settings.items():
+    runs = Runs(challenge)
+    for name, value in runs.environment.items():
         monkeypatch.setenv(name, value)
-    return Runs(challenge)
+    return runs
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from tests.builders import pair, table
-from tests.mlflow_server import blank
 from tests.models_world import ModelsWorld
 from wms_ml.card_facts import CardFacts, data_facts
 from wms_ml.card_page import card_page
@@ -20,6 +19,8 @@ from wms_ml.model_card import card
 from wms_ml.scoring import ScoreTable
 from wms_resources.model_cards import attach_card
 from wms_resources.model_facts import card_facts
+
+pytest_plugins = ["tests.models_world"]
 
 BARE = CardFacts(name="meters", version="7", data_version="d0d0cafe", file_bytes=12_300_000, lineage={"drop": ""})
 SHEETS = {name: f"jpeg {name}".encode() for name in ("best", "median", "worst")}
@@ -34,6 +35,10 @@ def scored(*dice: float, **values: Any) -> CardFacts:
 def with_brightness(scores: ScoreTable, *values: float) -> ScoreTable:
     rows = (replace(row, brightness=value) for row, value in zip(scores.rows, values, strict=True))
     return replace(scores, rows=tuple(rows))
+
+
+def page_of(facts: CardFacts) -> str:
+    return card_page(facts, card(facts))
 
 
 class Page(HTMLParser):
@@ -117,7 +122,7 @@ def test_a_value_with_a_pipe_or_a_line_break_breaks_no_table() -> None:
 
 
 def test_the_page_holds_its_pictures_and_refers_to_nothing_outside() -> None:
-    page = Page(card_page(scored(*[0.8] * 12, sheets=SHEETS, sheets_side="test")))
+    page = Page(page_of(scored(*[0.8] * 12, sheets=SHEETS, sheets_side="test")))
     embedded = [each for each in page.references if each.startswith("data:image/jpeg;base64,")]
     assert [base64.b64decode(each.partition(",")[2]) for each in embedded] == list(SHEETS.values())
     assert all(each.startswith("#") for each in page.references if each not in embedded)
@@ -126,18 +131,18 @@ def test_the_page_holds_its_pictures_and_refers_to_nothing_outside() -> None:
 
 def test_the_page_says_what_the_markdown_says() -> None:
     facts = scored(*[0.8] * 12)
-    page = card_page(facts)
+    page = page_of(facts)
     for heading in re.findall(r"^#{2,4} (.*)$", card(facts), re.MULTILINE):
         assert f">{heading.replace('&', '&amp;')}</h" in page
     assert "+0.3000 to +0.3000" in page
 
 
 def test_the_page_needs_no_scores() -> None:
-    assert "not scored on test pictures" in card_page(BARE)
+    assert "not scored on test pictures" in page_of(BARE)
 
 
 def test_names_from_strangers_are_text_on_the_page() -> None:
-    page = Page(card_page(replace(BARE, name="<script>x</script>", environment={"cpu": "<img src=http://x>"})))
+    page = Page(page_of(replace(BARE, name="<script>x</script>", environment={"cpu": "<img src=http://x>"})))
     assert "script" not in page.tags
     assert "http://x" not in page.references
 
@@ -147,34 +152,29 @@ def test_durations_are_given_in_the_unit_that_fits(seconds: float, said: str) ->
     assert duration(seconds) == said
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> ModelsWorld:
-    return ModelsWorld(tmp_path / "home", blank(tmp_path))
-
-
-def attached(world: ModelsWorld) -> dict[str, bytes]:
-    folder = next((world.home / "mlflow" / "artifacts").rglob("card"))
+def attached(models: ModelsWorld) -> dict[str, bytes]:
+    folder = next((models.home / "mlflow" / "artifacts").rglob("card"))
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_attaching_a_card_twice_changes_nothing_and_mends_what_is_missing(world: ModelsWorld, tmp_path: Path) -> None:
-    (version,) = world.promoted("one")
-    sheets = world.sheets(tmp_path / "sheets", b"test ")
-    registry = world.parts.registry
+def test_attaching_a_card_twice_changes_nothing_and_mends_what_is_missing(models: ModelsWorld, tmp_path: Path) -> None:
+    (version,) = models.promoted("one")
+    sheets = models.sheets(tmp_path / "sheets", b"test ")
+    registry = models.parts.registry
     attach_card(registry, version, [pair("a")], sheets)
-    first = attached(world)
+    first = attached(models)
     assert first.keys() == {"README.md", "model-card.html", "best.jpg", "median.jpg", "worst.jpg"}
-    next((world.home / "mlflow" / "artifacts").rglob("card/README.md")).unlink()
+    next((models.home / "mlflow" / "artifacts").rglob("card/README.md")).unlink()
     attach_card(registry, version, [pair("a")], sheets)
-    assert attached(world) == first
+    assert attached(models) == first
     described = registry.client.get_model_version(version.name, version.version).description
     assert "Dice 0.6550" in described
     assert "Pictures of the test side" in first["README.md"].decode()
 
 
-def test_a_card_is_made_of_what_mlflow_and_the_gate_recorded(world: ModelsWorld) -> None:
-    _, version = world.promoted("one", "two")
-    facts = card_facts(world.parts.registry, world.parts.registry.get(version.version))
+def test_a_card_is_made_of_what_mlflow_and_the_gate_recorded(models: ModelsWorld) -> None:
+    _, version = models.promoted("one", "two")
+    facts = card_facts(models.parts.registry, models.parts.registry.get(version.version))
     assert (facts.champion, facts.training_seconds, facts.recipe["encoder"]) == ("1", 754.0, "resnet18")
     assert facts.environment == {"cpu": "Slow, 2 cores", "gpu": "none", "python": "3.11.9"}
     text = card(facts)
@@ -184,12 +184,12 @@ def test_a_card_is_made_of_what_mlflow_and_the_gate_recorded(world: ModelsWorld)
 
 
 def test_without_sheets_of_the_test_side_those_of_validation_are_shown_as_such(
-    world: ModelsWorld, tmp_path: Path
+    models: ModelsWorld, tmp_path: Path
 ) -> None:
-    version = world.version()
-    folder = world.sheets(tmp_path / "validation", b"validation ")
+    version = models.version()
+    folder = models.sheets(tmp_path / "validation", b"validation ")
     for name in ("best", "worst"):
-        world.parts.registry.client.log_artifact(version.run_id, str(folder / f"{name}.jpg"), "validation")
-    facts = card_facts(world.parts.registry, version, sheets=tmp_path / "nothing here")
+        models.parts.registry.client.log_artifact(version.run_id, str(folder / f"{name}.jpg"), "validation")
+    facts = card_facts(models.parts.registry, version, sheets=tmp_path / "nothing here")
     assert facts.sheets == {"best": b"validation best", "worst": b"validation worst"}
     assert "Pictures of the validation side" in card(facts)

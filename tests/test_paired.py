@@ -66,3 +66,10 @@ def test_the_benchmark_decides_as_the_gate_does(name: str, monkeypatch: pytest.M
     verdicts = [judge(table(*attempt), table(*champion), rule).improved for champion, attempt in dice]
     assert benchmark.passes(rule, benchmark.differences(dice)[:, :, 0]).tolist() == verdicts
     assert 5 < sum(verdicts) < 25
+
+
+def test_a_comparison_is_shown_with_what_there_is_to_show() -> None:
+    sure = Comparison(0.8, 0.7, (0.05, 0.15), 0.001)
+    assert sure.cells == ("0.8000", "0.7000", "+0.1000", "+0.0500 to +0.1500", "0.0010")
+    assert Comparison(0.6, 0.7, None, 0.5).cells == ("0.6000", "0.7000", "-0.1000", "too few", "0.5000")
+    assert Comparison(0.8, None).cells == ("0.8000", "none (0)", "+0.8000", "", "")

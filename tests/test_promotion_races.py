@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.data_world import call_before, end, start
-from tests.promotion_world import Challenge, World, around
+from tests.promotion_world import Challenge, World
+from tests.watched_registry import around
 from wms_ml.errors import GateError, WmsError
 from wms_resources.promotion import Promoter
 from wms_resources.registry import ModelVersion, Registry

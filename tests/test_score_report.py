@@ -13,6 +13,7 @@ from wms_ml.mask_spool import MaskSpool
 from wms_ml.render import PREDICTED, TRUTH, close_up, contact_sheet
 from wms_ml.score_report import csv_text, markdown_table, metric_cells, sentence, slice_cells
 from wms_ml.score_sheets import ranked
+from wms_ml.slices import sliced
 
 
 def test_a_metric_is_shown_with_its_interval() -> None:
@@ -31,7 +32,7 @@ def test_pictures_on_which_nothing_was_found_are_counted() -> None:
 
 
 def test_every_slice_has_its_line() -> None:
-    text = markdown_table(slice_cells(table(0.9)))
+    text = markdown_table(slice_cells(sliced(table(0.9).rows)))
     assert "| brightness | medium (60 to 120) | 1 | 0.9000 | too few |" in text
     assert "| brightness | dark (below 60) | 0 |  |  |  |  |" in text
 

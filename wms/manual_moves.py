@@ -3,16 +3,13 @@
 A run does the same in `production_model`. Doing it again changes nothing, so a command that was cut off is repeated.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
 from wms.settings import Settings
-from wms_ml.pairs import Pair
-from wms_resources.data_history import find
+from wms_resources.after_promotion import settle
 from wms_resources.data_repo import DataVersion
-from wms_resources.model_cards import attach_card
 from wms_resources.production_records import history_table
 from wms_resources.promotion import Promotion
 from wms_resources.registry import ModelVersion
@@ -24,7 +21,7 @@ ASSET: Final = "production_model"
 
 
 def follow_up(settings: Settings, parts: "Resources", done: Promotion, by: str, reason: str) -> None:
-    """Report the move to Dagster, attach the model card, and accept the version's data.
+    """Report the move to Dagster, accept the version's data, and attach its model card.
 
     Raises:
         RegistryError: the registry does not answer.
@@ -33,9 +30,7 @@ def follow_up(settings: Settings, parts: "Resources", done: Promotion, by: str, 
     _report(settings, parts, done, by, reason)
     version = done.version
     sheets = parts.workspace.test_scores(version.data_version, version.version)
-    attach_card(parts.registry, version, _pairs(parts, version), sheets)
-    if done.verdict:
-        _accept(parts, version)
+    settle(parts.registry, parts.data_repo, done, _trained_on(version), sheets)
 
 
 def _report(settings: Settings, parts: "Resources", done: Promotion, by: str, reason: str) -> None:
@@ -63,14 +58,9 @@ def _report(settings: Settings, parts: "Resources", done: Promotion, by: str, re
         instance.report_runless_asset_event(dg.AssetMaterialization(ASSET, description=said, metadata=metadata))
 
 
-def _pairs(parts: "Resources", version: ModelVersion) -> Sequence[Pair]:
-    """Pairs of the data set that a version was trained on; none when it does not say which commit that was."""
-    commit = version.tags.get("commit")
-    return find(parts.data_repo, commit).pairs if commit else ()
-
-
-def _accept(parts: "Resources", version: ModelVersion) -> None:
+def _trained_on(version: ModelVersion) -> DataVersion | None:
+    """The data that a version was trained on; None when it does not say."""
     tags = version.tags
-    if "commit" in tags:
-        branch = f"data/{tags['drop']}"
-        parts.data_repo.accept(DataVersion(branch, tags["commit"], tags["images_md5"], tags["masks_md5"]))
+    if "commit" not in tags:
+        return None
+    return DataVersion(f"data/{tags['drop']}", tags["commit"], tags["images_md5"], tags["masks_md5"])

@@ -10,9 +10,8 @@ from rich.text import Text
 from wms.score_view import grouped, show, table
 from wms_ml.gate import Rule, Verdict, judge
 from wms_ml.gate_report import slice_cells
-from wms_ml.recipe import Recipe
 from wms_ml.score_report import METRICS, Cells, as_json, counts
-from wms_resources.model_facts import Kept, lineage
+from wms_resources.model_facts import Kept, lineage, recipe
 from wms_resources.model_list import Listed
 from wms_resources.production_records import PromotionRecord
 
@@ -66,11 +65,10 @@ def print_list(found: Sequence[Mapping[str, Any]]) -> None:
 def everything(found: Listed, run: "Run", history: Sequence[PromotionRecord], kept: Sequence[Kept]) -> dict[str, Any]:
     """All that is known of a version, as JSON values."""
     model = found.model
-    recipe = {part: run.data.params[part] for part in Recipe.__dataclass_fields__ if part in run.data.params}
     return {
         **told(found, history),
         "lineage": lineage(model, run),
-        "recipe": recipe,
+        "recipe": recipe(model, run),
         "history": [asdict(each) for each in history if model.version in (each.version, each.replaced)],
         "evidence": [_evidence(each) for each in kept],
     }
@@ -141,11 +139,7 @@ def _slices(verdict: Verdict, ours: str, theirs: str) -> Cells:
 
 def _print_verdict(console: Console, verdict: Verdict, names: tuple[str, str]) -> None:
     cells: Cells = [("metric", *names, "difference", "95 % interval", "p")]
-    for name, each in verdict.metrics.items():
-        before = "none (0)" if each.champion is None else f"{each.champion:.4f}"
-        interval = "{:+.4f} to {:+.4f}".format(*each.interval) if each.interval else ""
-        p_value = "" if each.p_value is None else f"{each.p_value:.4f}"
-        cells.append((_TITLES[name], f"{each.challenger:.4f}", before, f"{each.difference:+.4f}", interval, p_value))
+    cells += [(_TITLES[name], *each.cells) for name, each in verdict.metrics.items()]
     console.print(table(cells))
     word = "promote" if verdict.improved else "refuse"
     console.print(Text(f"the gate would say {word}: {verdict.reason}"))

@@ -10,8 +10,8 @@ from wms_assets.training_plan import data_named
 from wms_assets.values import ProductionModel, TrainedModel, ValidatedDataset
 from wms_ml.curves import draw_curves
 from wms_ml.score_report import markdown_table, metric_cells, slice_cells
+from wms_ml.slices import sliced
 from wms_resources.data_repo import DataRepo, DataVersion
-from wms_resources.manifests import pairs_at
 from wms_resources.orphans import claim_run
 from wms_resources.production_records import history_table
 from wms_resources.promotion import Promoter
@@ -74,7 +74,7 @@ def _shown(
         "test IoU": scores.mean("iou"),
         "test Hausdorff 95 %, pixels": scores.mean("hausdorff95"),
         "metrics": dg.MetadataValue.md(markdown_table(metric_cells(scores))),
-        "slices": dg.MetadataValue.md(markdown_table(slice_cells(scores))),
+        "slices": dg.MetadataValue.md(markdown_table(slice_cells(sliced(scores.rows)))),
         "attempts": dg.MetadataValue.md(_attempts_table(challenger)),
         "curves": picture(draw_curves(trained.history), "training curves"),
         **{
@@ -107,17 +107,17 @@ def production_model(
     workspace: Workspace,
 ) -> dg.MaterializeResult[ProductionModel]:
     """The version that carries the alias `production`; its data becomes `main` of the data repository."""
-    from wms_resources.model_cards import attach_card  # brings a template engine, which loading is spared
+    from wms_resources.after_promotion import settle  # brings a template engine, which loading is spared
 
+    claim_run(context)
     data = trained_model.data
     with plain_failures():
         said = {"by": f"dagster run {context.run_id}", "reason": f"job {context.job_name}"}
         promotion = promoter.promote(registry, trained_model.version, data.data_version, **said)
-        data_repo.accept(DataVersion(data.branch, data.commit, data.images_md5, data.masks_md5))
-        history = promoter.history()
-        version = promotion.version
+        version, trained_on = promotion.version, DataVersion(data.branch, data.commit, data.images_md5, data.masks_md5)
         sheets = workspace.test_scores(data.data_version, version.version)
-        attach_card(registry, version, pairs_at(data_repo, data.commit), sheets)
+        settle(registry, data_repo, promotion, trained_on, sheets)
+        history = promoter.history()
     context.log.info(f"version {version.version} is in production")
     before = promotion.replaced.version if promotion.replaced else "none"
     metadata: dict[str, dg.MetadataValue | str | float] = {

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 
 from wms_ml.pairs import Pair
 from wms_ml.scoring import ScoreTable
+from wms_ml.slices import SliceScore, sliced
 from wms_ml.split import counts
 
 _UPRIGHT: Final = 1
@@ -40,7 +42,7 @@ class DataFacts:
     turned: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CardFacts:
     """Everything a card says. What is empty or None is not known.
 
@@ -83,6 +85,11 @@ class CardFacts:
     champion_scores: ScoreTable | None = None
     sheets: Mapping[str, bytes] = field(default_factory=dict)
     sheets_side: str = ""
+
+    @cached_property
+    def slices(self) -> list[SliceScore]:
+        """The scores by kind of picture; empty without scores. Several chapters show them, estimating takes long."""
+        return sliced(self.scores.rows) if self.scores else []
 
 
 def data_facts(pairs: Sequence[Pair]) -> DataFacts:

@@ -17,10 +17,10 @@ from markdown_it.token import Token
 from wms_ml import card_words
 from wms_ml.card_facts import CardFacts
 from wms_ml.confidence import Estimate, estimate
-from wms_ml.model_card import HEAD_END, card
+from wms_ml.model_card import HEAD_END
 from wms_ml.score_report import METRICS
 from wms_ml.scoring import ScoreTable
-from wms_ml.slices import sliced
+from wms_ml.slices import SliceScore
 
 _TENTHS: Final = 10
 
@@ -48,14 +48,18 @@ class Mark:
     width: float
 
 
-def card_page(facts: CardFacts) -> str:
-    """The card as one HTML file."""
+def card_page(facts: CardFacts, text: str) -> str:
+    """The card as one HTML file.
+
+    Args:
+        text: the Markdown card of the same facts.
+    """
     source = files("wms_ml")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(source.joinpath("card_page.html").read_text(encoding="utf-8"))
     looks = (files("wms_ml.quality").joinpath("page.css"), source.joinpath("card_page.css"))
-    headings, body = _body(facts)
-    lowest, marks = _marks(facts.scores) if facts.scores else (0.0, [])
+    headings, body = _body(text, facts.sheets)
+    lowest, marks = _marks(facts.scores, facts.slices) if facts.scores else (0.0, [])
     return template.render(
         style="\n".join(each.read_text(encoding="utf-8") for each in looks),
         title=card_words.title(facts),
@@ -69,10 +73,10 @@ def card_page(facts: CardFacts) -> str:
     )
 
 
-def _body(facts: CardFacts) -> tuple[list[tuple[str, str]], str]:
+def _body(text: str, sheets: Mapping[str, bytes]) -> tuple[list[tuple[str, str]], str]:
     """The card's chapters as (id, words), and its text below the title and summary as HTML."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = reader.parse(card(facts).partition(HEAD_END)[2])
+    tokens = reader.parse(text.partition(HEAD_END)[2])
     tokens = tokens[_first_chapter(tokens) :]
     headings = []
     for token, inline in pairwise(tokens):
@@ -80,7 +84,7 @@ def _body(facts: CardFacts) -> tuple[list[tuple[str, str]], str]:
             name = inline.content.lower().replace(" ", "-").replace(",", "")
             token.attrSet("id", name)
             headings.append((name, inline.content))
-        _embed(token, facts.sheets)
+        _embed(token, sheets)
     return headings, _scrolling(reader.renderer.render(tokens, reader.options, {}))
 
 
@@ -101,9 +105,9 @@ def _scrolling(html: str) -> str:
     return html.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
 
 
-def _marks(scores: ScoreTable) -> tuple[float, list[Mark]]:
+def _marks(scores: ScoreTable, slices: Sequence[SliceScore]) -> tuple[float, list[Mark]]:
     """Where the scale of the slices starts, and what is drawn on it."""
-    drawn = [each for each in sliced(scores.rows) if each.pictures]
+    drawn = [each for each in slices if each.pictures]
     low = _lowest([each.metrics["dice"] for each in drawn])
     whole = _mark("", "all pictures", estimate(scores.column("dice")), low)
     return low, [whole, *(_mark(each.measure, each.name, each.metrics["dice"], low) for each in drawn)]

@@ -1,6 +1,6 @@
 """A model in sentences: what it is, how well it does, and where it is weak, each drawn from its figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from wms_ml.card_facts import CardFacts
@@ -8,7 +8,7 @@ from wms_ml.confidence import FEWEST
 from wms_ml.gate import judge
 from wms_ml.score_report import METRICS, Cells, markdown_table, sentence
 from wms_ml.scoring import ScoreTable
-from wms_ml.slices import SliceScore, sliced
+from wms_ml.slices import SliceScore
 
 _WEAK: Final = 0.05
 """A slice whose mean Dice is so much below that of all pictures is named as a weakness."""
@@ -46,7 +46,7 @@ def limits(facts: CardFacts) -> list[str]:
     ]
     if facts.scores is None:
         return [*general, "It was not scored on test pictures, so nothing is known about where it fails."]
-    return [*general, *_found_nothing(facts.scores), *_of_slices(facts.scores)]
+    return [*general, *_found_nothing(facts.scores), *_of_slices(facts.slices, facts.scores.mean("dice"))]
 
 
 def _found_nothing(scores: ScoreTable) -> Iterator[str]:
@@ -57,15 +57,14 @@ def _found_nothing(scores: ScoreTable) -> Iterator[str]:
         yield f"{len(scores.rows)} test pictures are few: the intervals may be too narrow."
 
 
-def _of_slices(scores: ScoreTable) -> Iterator[str]:
-    slices = sliced(scores.rows)
+def _of_slices(slices: Sequence[SliceScore], whole: float) -> Iterator[str]:
+    """Kinds of pictures that were not tested, hardly tested, or go badly; `whole` is the mean Dice of all pictures."""
     for words, chosen in (
         ("No picture of these kinds was tested", [each for each in slices if not each.pictures]),
         (f"Fewer than {FEWEST} pictures of these kinds were tested", [each for each in slices if _few(each)]),
     ):
         if chosen:
             yield f"{words}: {', '.join(f'{each.measure} {each.name}' for each in chosen)}."
-    whole = scores.mean("dice")
     for each in slices:
         if each.pictures >= FEWEST and each.metrics["dice"].mean < whole - _WEAK:
             mean = each.metrics["dice"].mean
@@ -84,11 +83,7 @@ def comparison(facts: CardFacts) -> str:
         ("metric", f"version {facts.version}", f"version {facts.champion}", "difference", "95 % interval, paired")
     ]
     compared = judge(facts.scores, facts.champion_scores).metrics
-    for metric in METRICS[:2]:
-        each = compared[metric.name]
-        ends = "{:+.4f} to {:+.4f}".format(*each.interval) if each.interval else "too few"
-        means = f"{each.challenger:.4f}", f"{each.champion or 0:.4f}"
-        rows.append((metric.title, *means, f"{each.difference:+.4f}", ends))
+    rows += [(metric.title, *compared[metric.name].cells[:-1]) for metric in METRICS[:2]]
     return markdown_table(rows)
 
 

@@ -20,6 +20,7 @@ from wms_ml.paired import (
     compare_slices,
     picture_changes,
 )
+from wms_ml.score_report import Cells, markdown_table
 from wms_ml.scoring import ScoreTable
 from wms_ml.slices import LABELS
 
@@ -136,17 +137,12 @@ class Verdict:
 
     def table(self) -> str:
         """The comparison as a Markdown table."""
-        head = "| metric | challenger | production | difference | 95 % interval | p |"
-        lines = [head, "|---|---:|---:|---:|---:|---:|"]
-        for name, each in self.metrics.items():
-            before = "none (0)" if each.champion is None else f"{each.champion:.4f}"
-            interval = "{:+.4f} to {:+.4f}".format(*each.interval) if each.interval else ""
-            p_value = "" if each.p_value is None else f"{each.p_value:.4f}"
-            means = f"{each.challenger:.4f} | {before} | {each.difference:+.4f}"
-            lines.append(f"| {name} | {means} | {interval} | {p_value} |")
-        lines.append(f"| pictures | {self.pictures} | better: {self.better} | worse: {self.worse} | | |")
+        rows: Cells = [("metric", "challenger", "production", "difference", "95 % interval", "p")]
+        rows += [(name, *each.cells) for name, each in self.metrics.items()]
+        rows.append(("pictures", str(self.pictures), f"better: {self.better}", f"worse: {self.worse}", "", ""))
         word = "**promote**" if self.improved else "**refuse**"
-        return "\n".join([*lines, "", f"{word}: {self.reason}", *(f"\n- warning: {each}" for each in self.warnings)])
+        said = [f"{word}: {self.reason}", *(f"\n- warning: {each}" for each in self.warnings)]
+        return "\n".join([markdown_table(rows), "", *said])
 
     def as_json(self) -> dict[str, Any]:
         """All of it but the pictures one by one, as JSON values."""

@@ -29,17 +29,9 @@ def slice_cells(verdict: Verdict) -> Cells:
     cells: Cells = [("slice", "pictures", "challenger", "production", "difference", "95 % interval", "floor")]
     for each in verdict.slices:
         floor = verdict.rule.slice_floors.get(each.label)
-        figures = _figures(each.dice) if each.dice else ("", "", "", "")
+        figures = each.dice.cells[:-1] if each.dice else ("", "", "", "")  # slices have no p-value
         cells.append((each.label, str(each.pictures), *figures, "" if floor is None else f"{floor:g}"))
     return cells
-
-
-def _figures(compared: Comparison) -> tuple[str, str, str, str]:
-    ours = f"{compared.challenger:.4f}"
-    if compared.champion is None:
-        return ours, "none (0)", "", ""
-    interval = "{:+.4f} to {:+.4f}".format(*compared.interval) if compared.interval else "too few"
-    return ours, f"{compared.champion:.4f}", f"{compared.difference:+.4f}", interval
 
 
 def markdown(verdict: Verdict) -> str:

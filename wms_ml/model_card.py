@@ -31,7 +31,7 @@ def card(facts: CardFacts) -> str:
         metrics=METRICS,
         counts=counts(scores) if scores else "",
         metric_table=markdown_table(metric_cells(scores)) if scores else "",
-        slice_table=markdown_table(slice_cells(scores)) if scores else "",
+        slice_table=markdown_table(slice_cells(facts.slices)) if scores else "",
     )
 
 

@@ -40,6 +40,15 @@ class Comparison:
         """Challenger less champion, or less 0."""
         return self.challenger - (self.champion or 0.0)
 
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """As people read it: challenger, champion, difference, its interval, p-value; empty where there is none."""
+        champion = "none (0)" if self.champion is None else f"{self.champion:.4f}"
+        few = "" if self.champion is None else "too few"
+        interval = "{:+.4f} to {:+.4f}".format(*self.interval) if self.interval else few
+        p_value = "" if self.p_value is None else f"{self.p_value:.4f}"
+        return f"{self.challenger:.4f}", champion, f"{self.difference:+.4f}", interval, p_value
+
 
 @dataclass(frozen=True, slots=True)
 class SliceComparison:

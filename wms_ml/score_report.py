@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from wms_ml.confidence import Estimate, estimate
 from wms_ml.scoring import PictureScore, ScoreTable
-from wms_ml.slices import SLICED, sliced
+from wms_ml.slices import SLICED, SliceScore, sliced
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ def metric_cells(table: ScoreTable) -> Cells:
     return [("metric", "mean", "95 % interval"), *rows]
 
 
-def slice_cells(table: ScoreTable) -> Cells:
+def slice_cells(slices: Sequence[SliceScore]) -> Cells:
     """Slicing, slice, number of pictures, mean Dice with its interval, and the means of the other metrics."""
     others = [_BY_NAME[name] for name in SLICED if name != "dice"]
     cells: Cells = [("by", "slice", "pictures", "Dice", "95 % interval", *(each.title for each in others))]
-    for each in sliced(table.rows):
+    for each in slices:
         dice = _shown(_BY_NAME["dice"], each.metrics["dice"]) if each.pictures else ("", "")
         means = (_shown(metric, each.metrics[metric.name])[0] if each.pictures else "" for metric in others)
         cells.append((each.measure, each.name, str(each.pictures), *dice, *means))
@@ -89,7 +89,7 @@ def markdown(tables: Sequence[ScoreTable]) -> str:
     lines = ["# Scores", "", f"Data set {tables[0].data_version}, side: {tables[0].split}."]
     for number, table in enumerate(tables):
         lines += ["", f"## Model {number}: {table.model}", "", f"{counts(table)}.", ""]
-        lines += [markdown_table(metric_cells(table)), "", markdown_table(slice_cells(table))]
+        lines += [markdown_table(metric_cells(table)), "", markdown_table(slice_cells(sliced(table.rows)))]
     return "\n".join(lines) + "\n"
 
 

@@ -6,10 +6,9 @@ commit is refused, and whoever is killed before it has done nothing.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from wms_ml.errors import DataRepoError
-from wms_resources.git import Git, is_folder
+from wms_resources.git import Git
 
 
 class BranchMovedError(DataRepoError):
@@ -36,8 +35,6 @@ class Branch:
         Raises:
             DataRepoError: the origin does not answer.
         """
-        if is_folder(self.origin) and not Path(self.origin).exists():  # reading makes no repository
-            return None, {}
         commit = self._tip()
         files = self.git.files(commit) if commit else {}
         return commit, dict(zip(files, self.git.contents(files.values()), strict=True))
@@ -49,8 +46,6 @@ class Branch:
             BranchMovedError: it is not; nothing was changed.
             DataRepoError: the origin does not answer. Only reading it again tells whether the commit arrived.
         """
-        if replacing is None:
-            self._tip()  # which makes the repository, where nothing was written yet
         kept = self.git.files(replacing) if replacing else {}
         tree = self.git.add_tree(kept | {path: self.git.add_file(content) for path, content in files.items()})
         commit = self.git.add_commit(tree, [replacing] if replacing else [], message)

@@ -73,7 +73,7 @@ class DataRepo(dg.ConfigurableResource):
     """
 
     path: str = Field(description="Folder for this machine's clone and DVC cache; nothing else may touch it.")
-    origin: str = Field(description="The shared git repository: a folder (created when missing) or a URL.")
+    origin: str = Field(description="The shared git repository: a folder (created when first written to) or a URL.")
     remote: str = Field(description="The shared DVC remote: a folder or a URL such as s3://bucket/prefix.")
     remote_options: dict[str, str] = Field(default={}, description="DVC's options for it; never in git.")
 

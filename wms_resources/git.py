@@ -93,18 +93,24 @@ class Git:
         return _git(f"--git-dir={self.folder}", *arguments, stdin=stdin)
 
     def mirror(self, origin: str) -> None:
-        """Make the branches here what they are on `origin` now; a folder that is missing there is created."""
+        """Make the branches here what they are on `origin` now: none while it is a folder that nobody wrote to yet."""
         with FileLock(f"{self.folder}.lock"):
             create(self.folder)
             clear_stale_locks(self.folder, lifetime_s=0)
-            if is_folder(origin):
-                create(Path(origin))
+            if is_folder(origin) and not _holds_something(Path(origin)):
+                self.run("update-ref", "--stdin", stdin=self.run("for-each-ref", "--format=delete %(refname)"))
+                return
             refspecs = ("+refs/heads/*:refs/heads/*", f"+{REPLACED}/*:{REPLACED}/*")
             self.run("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", origin, *refspecs)
 
     def push(self, origin: str, commit: str, branch: str, *, replacing: str | None) -> None:
-        """Move `branch` of `origin` to `commit` if it still is at `replacing` (None: does not exist)."""
+        """Move `branch` of `origin`, a folder that is made if need be, to `commit`.
+
+        Args:
+            replacing: where the branch still is, or nothing moves; None: it does not exist.
+        """
         if is_folder(origin):
+            create(Path(origin))
             clear_stale_locks(Path(origin))
         lease = f"--force-with-lease=refs/heads/{branch}:{replacing or ''}"
         self.run("push", "--quiet", lease, origin, f"{commit}:refs/heads/{branch}")

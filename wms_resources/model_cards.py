@@ -24,8 +24,9 @@ def write_card(facts: CardFacts, folder: Path) -> None:
     """Write `README.md`, `model-card.html` and the pictures that the former links to into an existing folder."""
     for name, content in facts.sheets.items():
         (folder / f"{name}.jpg").write_bytes(content)
-    write_whole(folder / "model-card.html", card_page(facts))
-    write_whole(folder / "README.md", card(facts))
+    text = card(facts)
+    write_whole(folder / "model-card.html", card_page(facts, text))
+    write_whole(folder / "README.md", text)
 
 
 def attach_card(

@@ -98,7 +98,7 @@ def card_facts(
         started_from=_start(run),
         file_bytes=registry.fetch(version).stat().st_size,
         lineage=lineage(version, run),
-        recipe=_recipe(version, run),
+        recipe=recipe(version, run),
         measured=_measured(run),
         training_seconds=run.data.metrics.get("training_seconds"),
         environment=_environment(run),
@@ -146,7 +146,8 @@ def _start(run: "Run") -> str:
     return f"{init}, encoder weights: {weights}" if init == "scratch" and weights else init
 
 
-def _recipe(version: ModelVersion, run: "Run") -> dict[str, str]:
+def recipe(version: ModelVersion, run: "Run") -> dict[str, str]:
+    """The parts of the recipe that were recorded, by their names."""
     stated = {**version.tags, **run.data.params}
     return {part.name: str(stated[part.name]) for part in fields(Recipe) if part.name in stated}
 
