@@ -54,7 +54,7 @@ class Benchmark:
     def round(self, up: list[Running], number: int) -> None:
         """Measure everything once."""
         for each in up:
-            self._note("closed", each.server.name, self._sent(each, connections=2 * cores()))
+            self._note("closed", each.server.name, self._sent(each, connections=cores() + (cores() + 1) // 2))
         self._note("bare", "full", self._bare(workers=cores()))
         self._note("bare", "single", self._bare(workers=1))
         shared = _SHARED * next(iter(self.measured["closed"].values()))[0].rate

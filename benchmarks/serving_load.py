@@ -24,6 +24,8 @@ from typing import Final
 import httptools
 
 _BOUNDARY: Final = "----benchmark"
+_PATIENCE: Final = 60
+"""Seconds after which an answer is not waited for any more."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,15 @@ class _Connection(asyncio.Protocol):
             self.answer.set_result(status)
 
     async def ask(self, request: bytes) -> int:
-        """The status of the answer; 0 when the connection broke."""
+        """The status of the answer; 0 when the connection broke, or nobody answers."""
         self.answer = asyncio.get_running_loop().create_future()
         assert isinstance(self._transport, asyncio.WriteTransport)
         self._transport.write(request)
-        return await self.answer
+        try:
+            return await asyncio.wait_for(self.answer, _PATIENCE)
+        except TimeoutError:
+            self.usable = False
+            return 0
 
 
 class _Clients:
@@ -118,12 +124,19 @@ class _Clients:
 
     async def ask(self, request: bytes, since: float) -> int:
         """Send one request and note its latency, counted from `since`."""
-        connection = self._idle.pop() if self._idle else await self._connected()
+        connection = self._kept() or await self._connected()
         status = await connection.ask(request) if connection else 0
         self.result.answers.append(((time.perf_counter() - since) * 1000, status))
         if connection and connection.usable:
             self._idle.append(connection)
         return status
+
+    def _kept(self) -> _Connection | None:
+        """An idle connection that the server has not closed meanwhile."""
+        while self._idle:
+            if (connection := self._idle.pop()).usable:
+                return connection
+        return None
 
     async def _connected(self) -> _Connection | None:
         loop = asyncio.get_running_loop()

@@ -44,7 +44,7 @@ class ServingSettings(BaseSettings):
 
     workers: int = Field(0, ge=0, le=256, description="pictures at work at once; 0: as many as there are cores")
     threads: int = Field(0, ge=0, le=256, description="onnxruntime's threads for each; 0: cores divided by workers")
-    queue: int = Field(0, ge=0, le=10_000, description="pictures that may wait for their turn; 0: as many as workers")
+    queue: int = Field(0, ge=0, le=10_000, description="pictures that may wait for their turn; 0: half as many as work")
 
     prediction_log: str = Field("", description="folder of the prediction log; empty: none is written")
     keep_pictures: bool = Field(False, description="keep the pictures beside the prediction log")
@@ -85,8 +85,12 @@ class ServingSettings(BaseSettings):
 
     @property
     def waiting(self) -> int:
-        """Pictures that may wait; as many as are at work means that nobody waits longer than one picture takes."""
-        return self.queue or self.at_work
+        """Pictures that may wait: half as many as are at work.
+
+        At twice the load that it can bear, p99 of those let in was then 0.9 and 1.4 times that of a lone caller, and
+        with as many as are at work 2.3 times (2 cores, two rounds each).
+        """
+        return self.queue or (self.at_work + 1) // 2
 
 
 def load_settings(**overrides: Any) -> ServingSettings:
