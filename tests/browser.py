@@ -115,3 +115,21 @@ def picture(name: str = "meter.png", content: bytes | None = None) -> FilePayloa
 
 def content(download: Download) -> bytes:
     return Path(download.path()).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with serving(tmp_path_factory.mktemp("page")) as started:
+        yield started
+
+
+@pytest.fixture
+def visitor(browser: Browser, service: Service) -> Iterator[Visit]:
+    with visit(browser, service.url) as somebody:
+        yield somebody

@@ -3,38 +3,21 @@
 import base64
 import io
 import zipfile
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser import Visit, chromium, content, picture, serving, visit
+from tests.browser import Visit, content, picture
 from tests.serving_process import Service
 from tests.uploads import RED_BOX, UPRIGHT, encoded, photo
 
+pytest_plugins = ["tests.browser"]
+
 NO_WINDOW = encoded(Image.new("RGB", (30, 20)))
 TIFF = encoded(Image.open(io.BytesIO(photo())), "TIFF")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("page")) as started:
-        yield started
-
-
-@pytest.fixture
-def visitor(browser: Browser, service: Service) -> Iterator[Visit]:
-    with visit(browser, service.url) as somebody:
-        yield somebody
 
 
 def answer_of(service: Service, picture: bytes) -> dict[str, Any]:

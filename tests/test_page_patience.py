@@ -6,26 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.browser import Visit, chromium, picture, serving, visit
+from tests.browser import Visit, picture, serving, visit
 from tests.serving_process import Service
 
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("page")) as started:
-        yield started
-
-
-@pytest.fixture
-def visitor(browser: Browser, service: Service) -> Iterator[Visit]:
-    with visit(browser, service.url) as somebody:
-        yield somebody
+pytest_plugins = ["tests.browser"]
 
 
 def refusing(code: str, times: int) -> Any:

@@ -1,33 +1,16 @@
 """The page for everybody: in Polish, by keyboard, with a screen reader, on a small phone, without motion."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import Visit, chromium, picture, serving, visit
+from tests.browser import Visit, picture, visit
 from tests.serving_process import Service
 
+pytest_plugins = ["tests.browser"]
+
 PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("page")) as started:
-        yield started
-
-
-@pytest.fixture
-def visitor(browser: Browser, service: Service) -> Iterator[Visit]:
-    with visit(browser, service.url) as somebody:
-        yield somebody
 
 
 @pytest.mark.parametrize(
