@@ -22,8 +22,7 @@ import psutil
 
 from tests.fuzzing import Outcome, fuzz, said
 from tests.mutations import mutation
-from tests.onnx_model import write_release
-from tests.serving_process import Service, running
+from tests.serving_process import Service, serving
 
 Sample = tuple[float, float]
 """Share of the run that is done, and resident memory of the service, MiB."""
@@ -112,19 +111,17 @@ def main() -> None:
         "--growth", type=float, default=32, metavar="MIB", help="how much memory may grow (%(default)s)"
     )
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        write_release(Path(home) / "release")
-        with running(Path(home) / "release", Path(home) / "errors.log") as service:
-            if asked.only is not None:
-                send_one(service, asked.seed, asked.only)
-                return
-            numbers, began = Counted(asked.pictures), time.monotonic()
-            with watched(service.process.pid, numbers.share()) as samples:
-                outcome = fuzz(service.url, asked.seed, numbers, asked.connections)
-            show(outcome, samples, time.monotonic() - began)
-            told = len(service.errors.read_text())
-            print(f"the service wrote {told / 1024:.0f} KiB to its standard error")
-            died = service.process.poll() is not None
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as service:
+        if asked.only is not None:
+            send_one(service, asked.seed, asked.only)
+            return
+        numbers, began = Counted(asked.pictures), time.monotonic()
+        with watched(service.process.pid, numbers.share()) as samples:
+            outcome = fuzz(service.url, asked.seed, numbers, asked.connections)
+        show(outcome, samples, time.monotonic() - began)
+        told = len(service.errors.read_text())
+        print(f"the service wrote {told / 1024:.0f} KiB to its standard error")
+        died = service.process.poll() is not None
     if died or outcome.trouble or outcome.canary_trouble or growth(samples) > asked.growth:
         sys.exit("the service did not come through" + (": it died" if died else ""))
 

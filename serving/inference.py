@@ -16,10 +16,7 @@ from wms_ml.arrays import BoolMask
 from wms_ml.predictor import Prediction, Predictor
 from wms_ml.reduced import Turns, Upright, decode, enough_for
 from wms_ml.render import encoded, mask_image
-from wms_ml.window_shape import Box, box_of, polygon_of, straightened
-
-Point = tuple[float, float]
-"""x to the right and y down, pixels from the top left corner of the upright picture."""
+from wms_ml.window_shape import Box, Point, shape_of, straightened
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +83,7 @@ class Inference:
         prediction = self._predictor.predict_upright(picture)
         inferred = time.perf_counter()
         mask = _mask_file(prediction.mask)
-        polygon = polygon_of(prediction.probabilities, picture.size)
-        box = box_of(polygon) if polygon else None
+        polygon, box = shape_of(prediction.probabilities, picture.size)
         window = encoded(straightened(picture.image, box), "JPEG") if crop and box else b""
         drawn = time.perf_counter()
         steps = ((decoded - start) * 1000, (inferred - decoded) * 1000, (drawn - inferred) * 1000)

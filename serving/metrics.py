@@ -20,7 +20,6 @@ CODES: Final = frozenset(
         "form",
         "format",
         "internal",
-        "multi-frame",
         "no-picture",
         "not-ready",
         "overloaded",

@@ -5,9 +5,10 @@ from typing import Final
 
 from pydantic import BaseModel, Field
 
-from serving.inference import Found, Point
+from serving.inference import Found
 from serving.problems import Problem
 from wms_ml import window_shape
+from wms_ml.window_shape import Point
 
 _DIGITS: Final = 2
 """Decimals of coordinates, angles and milliseconds: finer ones mean nothing."""

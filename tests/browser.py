@@ -10,8 +10,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Download, FilePayload, Page, Request, expect, sync_playwright
 
-from tests.onnx_model import write_release
-from tests.serving_process import Service, running
+from tests.serving_process import Service, serving
 from tests.uploads import photo
 
 _PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -30,14 +29,6 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[Service]:
-    """The service of a model that marks what is red."""
-    write_release(folder / "release")
-    with running(folder / "release", folder / "errors.log") as started:
-        yield started
 
 
 @dataclass

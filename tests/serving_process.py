@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.onnx_model import write_release
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 
@@ -66,3 +68,11 @@ def running(release: Path, errors: Path, *options: str, **settings: str) -> Iter
         process.wait(30)
         assert process.stdout is not None
         process.stdout.close()
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[Service]:
+    """The service of a model that marks what is red, all its files in `folder`."""
+    write_release(folder / "release")
+    with running(folder / "release", folder / "errors.log", **settings) as service:
+        yield service

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.browser import Visit, picture, serving, visit
-from tests.serving_process import Service
+from tests.browser import Visit, picture, visit
+from tests.serving_process import Service, serving
 
 pytest_plugins = ["tests.browser"]
 

@@ -11,16 +11,13 @@ import pytest
 from PIL import Image
 
 from serving.examples import WINDOW
-from tests.onnx_model import write_release
-from tests.serving_process import Service, running
+from tests.serving_process import Service, serving
 from tests.uploads import RED_BOX, STORED_AS, UPRIGHT, encoded, photo, with_odd_exif
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("serving")
-    write_release(folder / "release")
-    with running(folder / "release", folder / "errors.log") as started:
+    with serving(tmp_path_factory.mktemp("serving")) as started:
         yield started
 
 

@@ -10,8 +10,7 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from tests.onnx_model import write_release
-from tests.serving_process import Service, running
+from tests.serving_process import Service, serving
 from tests.uploads import encoded, photo
 
 Parts = list[tuple[str, tuple[str, bytes]]]
@@ -19,10 +18,8 @@ Parts = list[tuple[str, tuple[str, bytes]]]
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("batch")
-    write_release(folder / "release")
     settings = {"WMS_SERVING_MAX_MEGABYTES": "0.5", "WMS_SERVING_QUEUE": "100"}
-    with running(folder / "release", folder / "errors.log", **settings) as started:
+    with serving(tmp_path_factory.mktemp("batch"), **settings) as started:
         yield started
 
 

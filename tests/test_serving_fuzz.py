@@ -14,8 +14,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from tests.fuzzing import fuzz
 from tests.mutations import mutation
-from tests.onnx_model import write_release
-from tests.serving_process import Service, running
+from tests.serving_process import Service, serving
 from tests.uploads import photo
 
 _PICTURES = 240
@@ -24,9 +23,7 @@ _KEEPS = (not_a_server_error, response_schema_conformance, content_type_conforma
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("fuzzing")
-    write_release(folder / "release")
-    with running(folder / "release", folder / "errors.log") as started:
+    with serving(tmp_path_factory.mktemp("fuzzing")) as started:
         yield started
 
 

@@ -11,16 +11,13 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.onnx_model import write_release
-from tests.serving_process import Service, running
+from tests.serving_process import Service, serving
 from tests.uploads import big_photo, encoded, photo, png_header
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("serving")
-    write_release(folder / "release")
-    with running(folder / "release", folder / "errors.log", WMS_SERVING_QUEUE="100") as started:
+    with serving(tmp_path_factory.mktemp("serving"), WMS_SERVING_QUEUE="100") as started:
         yield started
 
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from serving.metrics import CODES
 from tests.onnx_model import write_release
-from tests.serving_process import Service, refused, running
+from tests.serving_process import Service, refused, serving
 from tests.uploads import photo
 from wms_ml.prediction_rows import read_predictions
 
@@ -31,8 +31,7 @@ class Seen:
             "WMS_SERVING_PREDICTION_LOG": str(self.rows),
             "WMS_SERVING_KEEP_PICTURES": "true",
         }
-        write_release(folder / "release")
-        with running(folder / "release", folder / "errors.log", "--port", "0", **settings) as service:
+        with serving(folder, **settings) as service:
             self._ask(service)
         self.lines: list[dict[str, Any]] = [json.loads(line) for line in service.errors.read_text().splitlines()]
         self.text = service.errors.read_text()

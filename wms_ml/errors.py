@@ -32,7 +32,7 @@ class PictureError(WmsError):
     """A picture or mask cannot be used; `code` is the machine-readable reason.
 
     Attributes:
-        code: one of `empty`, `format`, `truncated`, `undecodable`, `too-large`, `multi-frame`.
+        code: one of `empty`, `format`, `truncated`, `undecodable`, `too-large`.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -14,7 +14,7 @@ from wms_ml.predictor import Predictor
 from wms_ml.quality.thresholds import MAX_BYTES
 from wms_ml.reduced import Turns, decode, enough_for
 from wms_ml.render import mask_image, overlay
-from wms_ml.window_shape import box_of, polygon_of, straightened
+from wms_ml.window_shape import shape_of, straightened
 
 VERSION: Final = "1"
 """Of what is made of a picture; a new one has every picture predicted again."""
@@ -109,8 +109,7 @@ class Desk:
     def _predicted(self, picture: Picture, sha256: str, data: bytes) -> Row:
         read = decode(data, at_least=self._at_least)
         found = self._predictor.predict_upright(read)
-        polygon = polygon_of(found.probabilities, read.size)
-        box = box_of(polygon) if polygon else None
+        polygon, box = shape_of(found.probabilities, read.size)
         drawn = {MASKS: mask_image(found.mask)}
         if self._wish.overlays:
             drawn[OVERLAYS] = overlay(read.image, predicted=found.mask, edge=_OVERLAY_EDGE)

@@ -9,7 +9,7 @@ import pickle
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import library, nn
@@ -19,7 +19,6 @@ from wms_ml.pretrained import is_shipped, load_shipped
 
 _MEAN: Final = (0.485, 0.456, 0.406)
 _STD: Final = (0.229, 0.224, 0.225)
-_kept_alive: list[Any] = []
 
 
 def import_torchvision() -> ModuleType:
@@ -36,10 +35,8 @@ def import_torchvision() -> ModuleType:
             raise
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[name]
-    operators = library.Library("torchvision", "FRAGMENT")
-    operators.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    operators.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _kept_alive.append(operators)
+    for name in ("nms", "qnms"):
+        library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     return importlib.import_module("torchvision")
 
 

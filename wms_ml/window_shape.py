@@ -48,6 +48,12 @@ class Box:
     corners: tuple[Point, Point, Point, Point]
 
 
+def shape_of(probabilities: NDArray[np.float32], size: tuple[int, int]) -> tuple[list[Point], Box | None]:
+    """The polygon of `polygon_of`, and the box around it when there is one."""
+    polygon = polygon_of(probabilities, size)
+    return polygon, box_of(polygon) if polygon else None
+
+
 def polygon_of(probabilities: NDArray[np.float32], size: tuple[int, int]) -> list[Point]:
     """The rim of the largest area in which probabilities reach one half.
 

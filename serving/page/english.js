@@ -64,7 +64,6 @@ export const english = {
     truncated: "A part of this picture is missing. Copy it from the camera again.",
     undecodable: "This picture is damaged. Copy it from the camera again, or take a new one.",
     "too-large": "This picture is too large. Send a smaller copy.",
-    "multi-frame": "This file holds several pictures. Save one of them by itself.",
     unreadable: "This cannot be read. Add pictures, not folders.",
     unauthorized: "The service wants a key. Get one from whoever runs it, then try again.",
     overloaded: "Too many pictures are being looked at just now. Try again in a minute.",

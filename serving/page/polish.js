@@ -69,7 +69,6 @@ export const polish = {
     truncated: "Brakuje części tego zdjęcia. Skopiuj je z aparatu jeszcze raz.",
     undecodable: "To zdjęcie jest uszkodzone. Skopiuj je z aparatu jeszcze raz albo zrób nowe.",
     "too-large": "To zdjęcie jest za duże. Wyślij mniejszą kopię.",
-    "multi-frame": "Ten plik zawiera kilka zdjęć. Zapisz jedno z nich osobno.",
     unreadable: "Tego nie można odczytać. Dodaj zdjęcia, nie foldery.",
     unauthorized: "Usługa wymaga klucza. Poproś o niego administratora i spróbuj ponownie.",
     overloaded: "Usługa ogląda teraz zbyt wiele zdjęć. Spróbuj ponownie za minutę.",
