@@ -17,7 +17,7 @@ import pytest
 
 from tests.serving_process import ROOT
 
-_BASE: Final = os.environ.get("TEST_BASE_IMAGE", "python:3.11-slim-bookworm")
+BASE: Final = os.environ.get("TEST_BASE_IMAGE", "python:3.11-slim-bookworm")
 _BARE: Final = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 """Options for a container that may write nothing and has no rights."""
 
@@ -58,11 +58,13 @@ class Image:
         return self.call("run", "--rm", *_BARE, *_variables(settings), self.tag, *command)
 
     @contextmanager
-    def serving(self, release: Path) -> Iterator[Container]:
-        """A container that serves `release`, ready; removed at the end."""
+    def serving(self, release: Path | None = None) -> Iterator[Container]:
+        """A container that serves `release`, or else the image's own, ready; removed at the end."""
         name = f"wms-test-{uuid4().hex[:12]}"
-        mounted = ("--volume", f"{release}:/release:ro", "--publish", "127.0.0.1::8000")
-        started = self.call("run", "--detach", "--name", name, *_BARE, *mounted, self.tag)
+        mounted = (f"--volume={release}:/release:ro",) if release else ()
+        started = self.call(
+            "run", "--detach", "--name", name, *_BARE, *mounted, "--publish", "127.0.0.1::8000", self.tag
+        )
         try:
             assert started.returncode == 0, started.stderr
             url = f"http://{self.call('port', name, '8000/tcp').stdout.split()[0]}"
@@ -75,9 +77,9 @@ class Image:
 @contextmanager
 def built() -> Iterator[Image]:
     """The image, built now and removed at the end; where that cannot be, the tests are skipped, and say so."""
-    _require_docker()
+    require_docker()
     image = Image(f"wms-serving-test:{uuid4().hex[:12]}")
-    base = f"BASE_IMAGE={_BASE}"
+    base = f"BASE_IMAGE={BASE}"
     file = str(ROOT / "serving" / "Dockerfile")
     made = image.call("build", "--network=host", "--build-arg", base, "--file", file, "--tag", image.tag, str(ROOT))
     assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-2000:]
@@ -87,17 +89,26 @@ def built() -> Iterator[Image]:
         image.call("rmi", "--force", image.tag)
 
 
-def _require_docker() -> None:
+def forget(host: str) -> None:
+    """Remove the images of a registry that is gone from this machine."""
+    ask = ["docker", "images", "--quiet", "--filter", f"reference={host}/*"]
+    found = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
+    if found:
+        subprocess.run(["docker", "rmi", "--force", *set(found)], capture_output=True, check=True)
+
+
+def require_docker() -> None:
+    """Skip, and say so, where docker or the base image is missing."""
     if shutil.which("docker") is None:
         pytest.skip("NO CONTAINERS: docker is not installed, so nobody built the serving image")
-    ask = ["docker", "image", "inspect", _BASE]  # never fetched here: the network may be slow, or none
+    ask = ["docker", "image", "inspect", BASE]  # never fetched here: the network may be slow, or none
     try:
         asked = subprocess.run(ask, capture_output=True, text=True, timeout=20, check=False)
     except subprocess.TimeoutExpired:
         pytest.skip("NO CONTAINERS: docker does not answer, so nobody built the serving image")
     if asked.returncode:
         said = asked.stderr.strip().splitlines()[-1]
-        pytest.skip(f"NO CONTAINERS: {said}; nobody built the serving image, which wants {_BASE} (TEST_BASE_IMAGE)")
+        pytest.skip(f"NO CONTAINERS: {said}; nobody built the serving image, which wants {BASE} (TEST_BASE_IMAGE)")
 
 
 def _variables(settings: dict[str, str]) -> list[str]:
