@@ -130,7 +130,7 @@ class Admission:
     async def _wait(self, request: Request) -> None:
         has_turn = False
         async with create_task_group() as group:
-            group.start_soon(_cancel_when_gone, request, group.cancel_scope)
+            group.start_soon(cancel_when_gone, request, group.cancel_scope)
             with move_on_after(self._seconds) as patience:
                 await self._turns.acquire()
                 has_turn = True
@@ -151,7 +151,8 @@ class Admission:
             self._told(self._waiting)
 
 
-async def _cancel_when_gone(request: Request, scope: CancelScope) -> None:
+async def cancel_when_gone(request: Request, scope: CancelScope) -> None:
+    """End `scope` when the caller of a request, whose body has been read, goes away."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
     scope.cancel()

@@ -24,7 +24,7 @@ def create_app(service: Service) -> FastAPI:
     )
     tell_problems(app, service.failed)
     app.include_router(predict_routes(service))
-    app.include_router(state_routes(service.loading))
+    app.include_router(state_routes(service.loading, settings.share))
     show_examples(app)
     add_page(app)
     add_docs(app)

@@ -4,6 +4,7 @@ Every label value comes from this program: the version of its model, and codes o
 becomes one, for each new value is a series that lives as long as the process.
 """
 
+from enum import StrEnum
 from threading import Lock
 from typing import Final
 
@@ -39,6 +40,14 @@ _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.
 """Upper bounds in seconds; closest together where one picture on one or two cores lies."""
 
 
+class Outcome(StrEnum):
+    """How a request ended that was sent on to the canary."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+    BUSY = "busy"
+
+
 class Metrics:
     """The service's figures, in a registry of their own. Any thread may call any method."""
 
@@ -56,6 +65,11 @@ class Metrics:
         self._errors = Counter("wms_predict_errors", "Pictures refused, by reason.", (*label, "code"), registry=where)
         self._loaded = Gauge("wms_model_loaded", "1 when a verified model is loaded and warm.", label, registry=where)
         self._waiting = Gauge("wms_predict_waiting", "Pictures that wait for their turn.", label, registry=where)
+        self._canary = Counter(
+            "wms_canary_requests", "Requests sent on to the canary, by what came of it.", ("outcome",), registry=where
+        )
+        for outcome in Outcome:
+            self._canary.labels(outcome)
         ProcessCollector(registry=where)
         self._swap = Lock()
         self._model_version = UNLOADED
@@ -89,6 +103,10 @@ class Metrics:
         """So many pictures wait for their turn now."""
         with self._swap:  # else the series of the version before could come back
             self._waiting.labels(self._model_version).set(count)
+
+    def sent_on(self, outcome: Outcome) -> None:
+        """One request was sent on to the canary."""
+        self._canary.labels(outcome).inc()
 
 
 def add_metrics(app: FastAPI, metrics: Metrics) -> None:

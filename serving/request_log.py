@@ -52,6 +52,8 @@ class RequestLog:
             if exchange.status >= 400 or path not in _PROBES:
                 seen = {"method": method, "path": path[:_LONGEST_PATH], **exchange.figures()}
                 fields = seen | {"model_version": self._model_version(), "client": client}
+                if "canary" in scope["state"]:
+                    fields["canary"] = scope["state"]["canary"]
                 level = logging.WARNING if exchange.status >= 500 else logging.INFO
                 _LOGGER.log(level, "request", extra={"fields": fields})
 

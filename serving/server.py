@@ -22,12 +22,19 @@ class Server(GivingWay):
         self._service = service
         self._url = url
         self._loading: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept, take over, load."""
         await super().startup(sockets)
         self._loading = asyncio.create_task(self._load())
         self._loading.add_done_callback(self._end_without_model)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is in flight, at the canary, too."""
+        await super().shutdown(sockets)
+        if self._watching:
+            self._watching.cancel()
 
     def require_loaded(self) -> None:
         """Raise, after the end, what kept the model from being loaded."""
@@ -44,6 +51,8 @@ class Server(GivingWay):
         release = (await to_thread.run_sync(self._service.load)).release
         sys.stdout.write(f"serving {release.model_name} version {release.model_version} at {self._url}\n")
         sys.stdout.flush()
+        if self._service.canary:
+            self._watching = asyncio.create_task(self._service.canary.watch())
 
     def _end_without_model(self, loading: "asyncio.Task[None]") -> None:
         if not loading.cancelled() and loading.exception():

@@ -74,6 +74,17 @@ async def read_pictures(request: Request, most: int, max_bytes: int, take: Take)
     return await _from_form(_limited(request, most * max_bytes + _ENVELOPE, take), most)
 
 
+async def read_pieces(request: Request, most: int, max_bytes: int, take: Take) -> list[bytes]:
+    """The body of a request with up to `most` pictures as it came, in one piece or more, whatever is in it.
+
+    Raises:
+        PictureError: `too-large`.
+        HTTPException: 503, no room.
+        ClientDisconnect: the caller went away.
+    """
+    return [piece async for piece in _limited(request, most * max_bytes + _ENVELOPE, take).stream()]
+
+
 def require_size(picture: Upload, max_bytes: int) -> None:
     """Refuse a picture file that is too large.
 
