@@ -12,7 +12,9 @@
   * RegistryError          the model registry is unreachable or contradicts itself
     * NoProductionModelError
   * GateError              promotion refused: the evidence is missing, stale, altered or not good enough
-  * DeploymentError        the new service did not come up as it should
+  * DeploymentError        a release could not be put in front of people: the target, its network or its disk
+    * ReleaseError         ... because the release itself does not do what it should
+    * RolloutError         ... after it was begun: what stood before was put back
   * StoreError             the object store is unreachable or refuses us
 
 A message names the file or setting, says what is wrong and what to do next: it is shown to people as it is.
@@ -77,7 +79,35 @@ class GateError(WmsError):
 
 
 class DeploymentError(WmsError):
-    """The new service did not come up as it should; the old one is left as it was."""
+    """A release could not be put in front of people; what served before serves on."""
+
+
+class ReleaseError(DeploymentError):
+    """The release is at fault: it ended, was never ready, answers nonsense, or lost beside the one that serves now."""
+
+
+class RolloutError(DeploymentError):
+    """A rollout failed on its way, and what stood before was put back.
+
+    Attributes:
+        step: how far it came, as `wms_resources.deployment.rollout.Step` names it.
+        reason: what went wrong.
+        seen: figures of the watch as Markdown; empty when there was none.
+        restored: whether what stood before stands there again and answers.
+        stands: what stands there now, in words.
+        blames_release: whether the release is at fault, and not the target or the way to it.
+    """
+
+    def __init__(
+        self, message: str, *, step: str, reason: str, seen: str, restored: bool, stands: str, blames_release: bool
+    ) -> None:
+        super().__init__(message)
+        self.step = step
+        self.reason = reason
+        self.seen = seen
+        self.restored = restored
+        self.stands = stands
+        self.blames_release = blames_release
 
 
 class StoreError(WmsError):
