@@ -78,11 +78,13 @@ class ModelsWorld:
         self.data_version = data_version(pairs)
         return pairs
 
-    def version(self, name: str = "one", **params: Any) -> ModelVersion:
+    def version(
+        self, name: str = "one", write: Callable[[Path], object] = write_red_model, **params: Any
+    ) -> ModelVersion:
         """A registered version; its file finds what is red, and differs from others by its name alone."""
         folder = self.home / "made" / name
         folder.mkdir(parents=True)
-        write_red_model(folder / "model.onnx")
+        write(folder / "model.onnx")
         model = onnx.load(folder / "model.onnx")
         model.doc_string = name
         onnx.save(model, folder / "model.onnx")
@@ -115,12 +117,12 @@ class ModelsWorld:
             version.version, {"dice": f"{ours.mean('dice'):.6f}", "iou": f"{ours.mean('iou'):.6f}"}
         )
 
-    def promoted(self, *names: str) -> list[ModelVersion]:
+    def promoted(self, *names: str, write: Callable[[Path], object] = write_red_model) -> list[ModelVersion]:
         """Versions, each put into production by the gate in place of the one before."""
         done: list[ModelVersion] = []
         for name in names:
-            version = self.version(name)
-            self.judged(version, [0.6 + index / 100 for index in range(12)], done[-1] if done else None)
+            version, champion = self.version(name, write), self.parts.registry.champion()
+            self.judged(version, [0.6 + index / 100 for index in range(12)], champion)
             self.parts.promoter.promote(
                 self.parts.registry, version.version, self.data_version, by="the job", reason="better"
             )

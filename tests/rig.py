@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from wms_resources.local_service import LocalService
+from wms_resources.machine.process_target import ProcessTarget
 from wms_resources.registry import Registry
 
 QUICK = {
@@ -87,14 +87,14 @@ class Platform:
         """What people rely on: the model, the data, the service."""
         champion = self.registry.production()
         port = int(self.environment["WMS_SERVE_PORT"])
-        served = LocalService(folder=str(self.home / "service"), port=port).current()
+        served = ProcessTarget(self.home / "service", port=port).current()
         return {
             "version": champion.version,
             "model": champion.digest,
             "metrics": champion.metrics,
             "data_version": champion.data_version,
             "main": self.accepted(),
-            "service": served and served.model_version,
+            "service": served and served.package.model_version,
         }
 
     def trainers(self) -> list[int]:

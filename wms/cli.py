@@ -8,6 +8,7 @@ import typer
 from wms import (
     commands_data,
     commands_dataset,
+    commands_deploy,
     commands_evaluate,
     commands_hooks,
     commands_models,
@@ -33,6 +34,9 @@ for command, function in (
     ("validate", commands_data.validate),
     ("evaluate", commands_evaluate.evaluate),
     ("predict", commands_predict.predict),
+    ("deploy", commands_deploy.deploy),
+    ("rollback", commands_deploy.rollback),
+    ("status", commands_deploy.status),
     ("serve", commands_service.serve),
     ("stop", commands_service.stop),
     ("doctor", commands_service.doctor),
@@ -40,6 +44,7 @@ for command, function in (
     app.command(command)(function)
 app.add_typer(commands_dataset.app, name="data")
 app.add_typer(commands_models.app, name="models")
+app.add_typer(commands_deploy.ab, name="ab")
 app.add_typer(commands_quarantine.app, name="quarantine")
 app.add_typer(commands_hooks.app, name="hooks")
 

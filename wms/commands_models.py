@@ -146,7 +146,7 @@ def _follow_up(settings: Settings, parts: "Resources", done: "Promotion", who: s
     before = f" in place of version {done.replaced.version}" if done.replaced else ""
     said = f": {done.verdict.reason}" if done.verdict else ""
     say(f"version {done.version.version} is in production{before}{said}")
-    say("the service goes on with the version it has: `wms run deploy_current` deploys this one")
+    say("the service goes on with the version it has: `wms deploy` deploys this one")
 
 
 def _set_up() -> "tuple[Settings, Resources]":

@@ -57,7 +57,7 @@ def demo(
 
 
 def run(
-    job: Annotated[str, typer.Argument(help="drop_to_deployment, train_and_gate or deploy_current")],
+    job: Annotated[str, typer.Argument(help="drop_to_deployment, train_and_gate, deploy_current or deploy_status")],
     drop: Annotated[str, typer.Option(help="id of the drop; default: the newest")] = "",
     preset: Annotated[str | None, typer.Option(help="recipe by name: source")] = None,
     architecture: Annotated[str | None, typer.Option(help="such as unet, fpn")] = None,
@@ -99,6 +99,7 @@ def _config(job: str, drop: str, training: dict[str, Any]) -> dict[str, dict[str
         "drop_to_deployment": {"raw_dataset": {"drop": drop}, "trained_model": training},
         "train_and_gate": {"trained_model": training},
         "deploy_current": {},
+        "deploy_status": {},
     }
     if job not in jobs:
         raise typer.BadParameter(f"no job '{job}'; there are {', '.join(jobs)}")

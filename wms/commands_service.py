@@ -2,7 +2,6 @@
 
 import os
 import sys
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -16,23 +15,27 @@ def serve(
 ) -> None:
     """Serve the model in production until stopped with Ctrl-C, or with `wms stop`."""
     from wms.definitions import resources
-    from wms_resources.releases import prove
+    from wms_resources.deployment.environments import PRODUCTION
+    from wms_resources.deployment.release_folder import package_of
 
-    parts = resources(load_settings())
-    release = parts.releases.build(parts.registry, parts.promoter.in_production(parts.registry))
+    deployer = resources(load_settings()).deployer
     if background:
-        say(f"serving at {parts.service.deploy(release, partial(prove, release)).url}")
+        say(f"serving at {deployer.deploy(PRODUCTION).url}")
         return
-    command = parts.service.foreground(release)
+    version = deployer.promoter.in_production(deployer.registry)
+    package = package_of(deployer.releases.build(deployer.registry, version))
+    command, environment = deployer.environments.process(PRODUCTION).foreground(package)
     sys.stderr.flush()
-    os.execv(command[0], command)
+    os.execve(command[0], command, environment)
 
 
 def stop() -> None:
-    """Stop the service."""
+    """Stop the services of this machine, in every environment."""
     from wms.definitions import resources
+    from wms_resources.deployment.environments import NAMES
 
-    count = resources(load_settings()).service.stop()
+    environments = resources(load_settings()).deployer.environments
+    count = sum(environments.machine(name).stop() for name in NAMES)
     say("stopped the service" if count else "no service was running")
 
 

@@ -1,33 +1,33 @@
 """All of Dagster, listed by hand: what exists, what runs it, with what."""
 
 from dataclasses import asdict, dataclass, fields
-from importlib.util import find_spec
 
 import dagster as dg
 
 from wms.console import console
+from wms.deployer_of import deployer_of
 from wms.settings import Settings, load_settings
 from wms_assets.dataset import quality_checks, raw_dataset, validated_dataset
 from wms_assets.deployment import deployed_image
+from wms_assets.deployment_jobs import deploy_status, rollback_deployment
 from wms_assets.gate_check import better_than_production
 from wms_assets.jobs import deploy_current, drop_to_deployment, train_and_gate
 from wms_assets.model import production_model, trained_model
-from wms_ml.errors import SettingsError
 from wms_resources.compute import LocalCompute
 from wms_resources.data_repo import DataRepo
+from wms_resources.deployment.deployer import Deployer
 from wms_resources.handover import Handover
 from wms_resources.inspector import Inspector
-from wms_resources.local_service import LocalService
 from wms_resources.promotion import Promoter
 from wms_resources.quarantine import Quarantine
 from wms_resources.registry import Registry
-from wms_resources.releases import Releases
 from wms_resources.store import Store
 from wms_resources.tracking import Tracking
 from wms_resources.trainer import Trainer
 from wms_resources.workspace import Workspace
 from wms_sensors.drops import new_drops
 from wms_sensors.orphans import dead_runs
+from wms_sensors.reconciler import reconciler
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,7 @@ class Resources:
     registry: Registry
     promoter: Promoter
     trainer: Trainer
-    releases: Releases
-    service: LocalService
+    deployer: Deployer
 
 
 def resources(settings: Settings, patience_seconds: float = 0) -> Resources:
@@ -64,6 +63,13 @@ def resources(settings: Settings, patience_seconds: float = 0) -> Resources:
     data_repo = DataRepo(
         path=str(home / "data-repo"), origin=str(home / "code-host" / "data.git"), remote=settings.remote
     )
+    registry = Registry(
+        uri=settings.tracking_uri,
+        model_name=settings.model_name,
+        downloads=str(home / "models"),
+        patience_seconds=patience_seconds,
+    )
+    promoter = Promoter(data_repo=data_repo, rule=asdict(settings.gate_rule()))
     return Resources(
         io_manager=Handover(folder=str(home / "handover")),
         workspace=Workspace(home=str(home)),
@@ -72,16 +78,10 @@ def resources(settings: Settings, patience_seconds: float = 0) -> Resources:
         quarantine=Quarantine(folder=str(home / "quarantine")),
         data_repo=data_repo,
         tracking=tracking,
-        registry=Registry(
-            uri=settings.tracking_uri,
-            model_name=settings.model_name,
-            downloads=str(home / "models"),
-            patience_seconds=patience_seconds,
-        ),
-        promoter=Promoter(data_repo=data_repo, rule=asdict(settings.gate_rule())),
+        registry=registry,
+        promoter=promoter,
         trainer=_trainer(settings, tracking),
-        releases=Releases(folder=str(home / "releases"), code=_folder_of("serving")),
-        service=LocalService(folder=str(home / "service"), host=settings.serve_host, port=settings.serve_port),
+        deployer=deployer_of(settings, registry, promoter),
     )
 
 
@@ -117,22 +117,14 @@ def _inspector(settings: Settings) -> Inspector:
     )
 
 
-def _folder_of(package: str) -> str:
-    """Where a package's files lie, without importing it."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise SettingsError(f"the package '{package}' is not installed: run `make install` again")
-    return str(spec.submodule_search_locations[0])
-
-
 def build(settings: Settings) -> dg.Definitions:
     """The code location for one set-up."""
     parts = resources(settings, settings.mlflow_patience_seconds)
     return dg.Definitions(
         assets=[raw_dataset, validated_dataset, trained_model, production_model, deployed_image],
         asset_checks=[quality_checks, better_than_production],
-        jobs=[drop_to_deployment, train_and_gate, deploy_current],
-        sensors=[new_drops, dead_runs],
+        jobs=[drop_to_deployment, train_and_gate, deploy_current, rollback_deployment, deploy_status],
+        sensors=[new_drops, dead_runs, reconciler],
         resources={field.name: getattr(parts, field.name) for field in fields(parts)},
         loggers={"console": console},
         # Steps are few and training is a process of its own: another process a step would only add seconds.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wms.settings import Settings, known_names, load_settings
-from wms_ml.errors import NoProductionModelError, WmsError
+from wms_ml.errors import DeploymentError, NoProductionModelError, WmsError
 
 _GIGABYTE: Final = 1e9
 _LEAST_FREE: Final = 5 * _GIGABYTE
@@ -96,5 +96,11 @@ def _production(settings: Settings) -> str:
 
 
 def _service(settings: Settings) -> str:
-    current = _parts(settings).service.current()
-    return f"version {current.model_version} at {current.url}" if current else "not running; `wms serve` starts it"
+    from wms_resources.deployment.deployment_status import statuses
+    from wms_resources.deployment.standings import standing_words
+
+    where = settings.deploy_environment
+    found = next(each for each in statuses(_parts(settings).deployer) if each.environment == where)
+    if found.trouble and found.standing.stable:
+        raise DeploymentError(found.trouble)
+    return f"{standing_words(found.standing)} at {found.url}" if found.url else "not running; `wms deploy` starts it"

@@ -3,21 +3,19 @@
 A run does the same in `production_model`. Doing it again changes nothing, so a command that was cut off is repeated.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from wms.settings import Settings
+from wms_assets.moves import report_move
 from wms_resources.after_promotion import settle
 from wms_resources.data_repo import DataVersion
-from wms_resources.production_records import history_table
 from wms_resources.promotion import Promotion
 from wms_resources.registry import ModelVersion
 
 if TYPE_CHECKING:
     from wms.definitions import Resources
-
-ASSET: Final = "production_model"
 
 
 def follow_up(settings: Settings, parts: "Resources", done: Promotion, by: str, reason: str) -> None:
@@ -34,28 +32,11 @@ def follow_up(settings: Settings, parts: "Resources", done: Promotion, by: str, 
 
 
 def _report(settings: Settings, parts: "Resources", done: Promotion, by: str, reason: str) -> None:
-    """A materialization without a run, unless the newest one is of this version already."""
     from wms.runs import prepare_dagster_home
 
     prepare_dagster_home(settings)
     with dg.DagsterInstance.get() as instance:
-        newest = instance.get_latest_materialization_event(dg.AssetKey(ASSET))
-        shown = newest.asset_materialization if newest else None
-        if shown and shown.metadata.get("version") == dg.MetadataValue.text(done.version.version):
-            return
-        metadata: dict[str, Any] = {
-            "version": done.version.version,
-            "data version": done.version.data_version,
-            "replaced": done.replaced.version if done.replaced else "none",
-            "by": by,
-            "reason": reason,
-            "history": dg.MetadataValue.md(history_table(parts.promoter.history())),
-            **done.version.metrics,
-        }
-        if done.verdict:
-            metadata["comparison"] = dg.MetadataValue.md(done.verdict.table())
-        said = f"{'promoted' if done.verdict else 'rolled back'} by {by}: {reason}"
-        instance.report_runless_asset_event(dg.AssetMaterialization(ASSET, description=said, metadata=metadata))
+        report_move(instance, parts.promoter, done, by, reason)
 
 
 def _trained_on(version: ModelVersion) -> DataVersion | None:

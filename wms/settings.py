@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, Json, ValidationError, create_model, field_validator, model_validator
+from pydantic import Field, Json, SecretStr, ValidationError, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.settings import ServingSettings
+from serving.settings import load_settings as load_serving_settings
 from wms_ml.errors import SettingsError
 from wms_ml.gate import Rule
 from wms_ml.quality.thresholds import Thresholds
@@ -61,6 +62,28 @@ class Settings(_Mirror):
     serve_host: str = Field("127.0.0.1", description="address the service listens on")
     serve_port: int = Field(0, ge=0, le=65535, description="its port; 0: the first free one from 8000 on, then kept")
 
+    deploy_target: Literal["process", "container", "k3s"] = Field("process", description="what runs the service")
+    deploy_environment: Literal["staging", "production"] = Field("production", description="where runs deploy to")
+    image_repository: str = Field("", description="registry and name of the images: registry.example:5000/meters")
+    image_base: str = Field("python:3.11-slim-bookworm", description="image that the service's image is built on")
+    image_builder: Literal["auto", "docker", "podman"] = Field("auto", description="what builds it")
+    registry_user: str = Field("", description="login of the registry; ECR needs none")
+    registry_password: SecretStr = Field(SecretStr(""), description="and its password")
+    helm: str = Field("helm", description="the command helm, version 3 or 4")
+    helm_values: str = Field("", description="file of chart values of your own, over those of the environment")
+    kubectl: str = Field("kubectl", description="the command kubectl")
+    kube_context: str = Field("", description="context of the kubeconfig; empty: the current one")
+    cluster_host: str = Field("", description="where callers reach the cluster's nodes; empty: the address of one")
+    namespace_prefix: str = Field("wms", description="namespaces are PREFIX-staging and PREFIX-production")
+    canary_share: float = Field(0.1, gt=0, le=0.5, description="share of the pictures that a canary is sent")
+    canary_seconds: float | None = Field(None, ge=0, description="how long it is watched; 0: production has no canary")
+    canary_requests: int = Field(20, ge=1, description="pictures that each track answers meanwhile, at least")
+    golden: str = Field("", description="images/ and masks/ of pictures with a known answer; empty: rendered ones")
+    golden_iou: float | None = Field(
+        None, ge=0, le=1, description="mean IoU on them that a new service must reach; empty: half the one before's"
+    )
+    notify_webhook: SecretStr = Field(SecretStr(""), description="address that incidents are posted to, as JSON")
+
     train_preset: str = Field("", description="a recipe by name (`source`); WMS_TRAIN_* that are set overrule it")
     train_init: Literal["scratch", "champion"] = Field("scratch", description="weights that attempts start from")
     train_attempts: int = Field(3, ge=1, le=10, description="attempts with different seeds at most")
@@ -90,6 +113,16 @@ class Settings(_Mirror):
                 raise ValueError(f"WMS_PROFILE=aws also needs {', '.join(missing)} (docs/settings.md)")
         return self
 
+    @model_validator(mode="after")
+    def _deployment_is_complete(self) -> "Settings":
+        if self.deploy_target != "process" and not self.image_repository:
+            raise ValueError(
+                f"WMS_DEPLOY_TARGET={self.deploy_target} also needs WMS_IMAGE_REPOSITORY (docs/settings.md)"
+            )
+        if bool(self.registry_user) != bool(self.registry_password.get_secret_value()):
+            raise ValueError("WMS_REGISTRY_USER and WMS_REGISTRY_PASSWORD go together (docs/settings.md)")
+        return self
+
     @property
     def store(self) -> str:
         """Address of the object store."""
@@ -104,6 +137,18 @@ class Settings(_Mirror):
     def tracking_uri(self) -> str:
         """Address of MLflow."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def watch_seconds(self) -> float:
+        """How long a canary in production is watched; a process on a laptop is replaced without, unless asked for."""
+        if self.canary_seconds is not None:
+            return self.canary_seconds
+        return 300 if self.deploy_target == "k3s" else 0
+
+    @property
+    def service_key(self) -> str:
+        """What callers of the services must show; empty: nothing."""
+        return load_serving_settings().api_key.get_secret_value()
 
     @property
     def dagster_home(self) -> Path:

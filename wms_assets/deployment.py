@@ -1,43 +1,60 @@
-"""From the model in production to the service that people call: `deployed_image`."""
+"""From the model in production to the service that people call: `deployed_image`, and the check that says why not."""
 
-from functools import partial
+from collections.abc import Iterator
+from typing import Final
 
 import dagster as dg
 
+from wms_assets.deployment_facts import deployment_facts, incident_facts
 from wms_assets.failures import plain_failures
 from wms_assets.model import production_model
-from wms_resources.local_service import LocalService
+from wms_assets.moves import report_move
+from wms_resources.deployment.deployer import Deployer, IncidentError
 from wms_resources.orphans import claim_run
-from wms_resources.promotion import Promoter
-from wms_resources.registry import Registry
-from wms_resources.releases import Releases, prove
+
+CHECK: Final = "reached_people"
 
 
-@dg.asset(deps=[production_model], group_name="deployment", kinds={"fastapi", "onnx"}, owners=["team:ml"])
+class DeployConfig(dg.Config):
+    """Where to, and what."""
+
+    environment: str = ""  # staging or production; empty for WMS_DEPLOY_ENVIRONMENT
+    version: str = ""  # staging only: another version than production's, number or alias
+
+
+@dg.asset(
+    deps=[production_model],
+    check_specs=[
+        dg.AssetCheckSpec(
+            CHECK,
+            asset="deployed_image",
+            description="The release came up, proved itself and held out as a canary; where not, the incident.",
+        )
+    ],
+    group_name="deployment",
+    kinds={"fastapi", "onnx", "docker", "kubernetes"},
+    owners=["team:ml"],
+)
 def deployed_image(
-    context: dg.AssetExecutionContext,
-    registry: Registry,
-    promoter: Promoter,
-    releases: Releases,
-    service: LocalService,
-) -> dg.MaterializeResult[None]:
+    context: dg.AssetExecutionContext, config: DeployConfig, deployer: dg.ResourceParam[Deployer]
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """The service, running the version that is in production now: the one that was promoted last, and no other.
 
-    The new release proves itself on a private port first; the old one goes on serving until it has, and if it does not.
+    A new release proves itself beside the old one first, in production by canary as well. The old one goes on serving
+    until it has, and if it does not; `production` then goes back to what serves.
     """
     claim_run(context)
-    with plain_failures():
-        version = promoter.in_production(registry)
-        release = releases.build(registry, version)
-        deployment = service.deploy(release, partial(prove, release))
-    context.log.info(f"version {version.version} serves at {deployment.url}")
-    return dg.MaterializeResult(
-        metadata={
-            "address": dg.MetadataValue.url(deployment.url),
-            "API": dg.MetadataValue.url(f"{deployment.url}/docs"),
-            "model version": deployment.model_version,
-            "release": deployment.tag,
-            "process": deployment.pid,
-            **version.metrics,
-        }
-    )
+    where = config.environment or deployer.environments.default
+    try:
+        with plain_failures(but=IncidentError):
+            done = deployer.deploy(where, config.version, tell=lambda step, words: context.log.info(f"{step}: {words}"))
+    except IncidentError as error:
+        if error.moved:
+            report_move(context.instance, deployer.promoter, error.moved, "a failed rollout", error.incident.reason)
+        yield dg.AssetCheckResult(
+            passed=False, check_name=CHECK, description=str(error), metadata=incident_facts(error.incident)
+        )
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    context.log.info(f"version {done.version.version} serves in {where} at {done.url}")
+    yield dg.AssetCheckResult(passed=True, check_name=CHECK, description=f"{where}: version {done.version.version}")
+    yield dg.MaterializeResult(metadata=deployment_facts(done))

@@ -9,13 +9,15 @@ from wms_ml.errors import WmsError
 
 
 @contextmanager
-def plain_failures() -> Iterator[None]:
-    """Show a `WmsError` as the step's failure.
+def plain_failures(but: type[WmsError] | tuple[()] = ()) -> Iterator[None]:
+    """Show a `WmsError` as the step's failure, `but` for one that the step itself has to say more about.
 
     Raises:
         dagster.Failure: in its place.
     """
     try:
         yield
+    except but:
+        raise
     except WmsError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error

@@ -1,13 +1,11 @@
-"""The jobs people start: everything, the model alone, the deployment alone."""
+"""The jobs that make assets: everything, the model alone, the deployment alone."""
 
 import dagster as dg
 
 from wms_assets.dataset import raw_dataset, validated_dataset
 from wms_assets.deployment import deployed_image
+from wms_assets.deployment_jobs import ONE_AT_A_TIME
 from wms_assets.model import production_model, trained_model
-
-ONE_AT_A_TIME = {"wms/pipeline": "model"}
-"""Runs with this tag wait for each other in Dagster's queue: one training pipeline at a time."""
 
 drop_to_deployment = dg.define_asset_job(
     "drop_to_deployment",

@@ -14,7 +14,7 @@ from wms_resources.process import ProcessName, is_alive, this_process
 OWNER_TAG: Final = "wms/owner"
 
 
-def claim_run(context: dg.AssetExecutionContext, tags: Mapping[str, str] | None = None) -> None:
+def claim_run(context: dg.AssetExecutionContext | dg.OpExecutionContext, tags: Mapping[str, str] | None = None) -> None:
     """Note which process works on this run, and what else is worth finding it by."""
     context.instance.add_run_tags(context.run_id, {OWNER_TAG: this_process().encode(), **(tags or {})})
 
