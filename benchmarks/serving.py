@@ -32,7 +32,7 @@ from benchmarks.serving_servers import BUILD, ROOT, Running, running, servers
 from serving.settings import cores
 from wms_ml.samples import render
 
-SERVERS: Final = ("ours", "before", "litserve", "bentoml", "mlflow")
+SERVERS: Final = ("ours", "float32", "before", "litserve", "bentoml", "mlflow")
 _FOLDER: Final = BUILD / "serving-benchmark"
 _SHARED: Final = 0.5
 """Load in open loop that every server gets, as a share of what the first, this service, can bear."""
@@ -100,7 +100,7 @@ def _carried_out(order: Order) -> Result:
 
 def require_same_masks(up: list[Running], model: Path, pictures: list[Path]) -> None:
     """Ask every server for a few masks; whoever draws other ones than the bare runtime does other work."""
-    run = PIPELINES["own"](model, cores())
+    run = PIPELINES["own"](model, cores(), 1)
     for picture in pictures[:5]:
         expected = _mask(run(picture.read_bytes()))
         for each in up:

@@ -15,29 +15,31 @@ from pathlib import Path
 from threading import Lock
 
 from benchmarks.serving_plain import Plain
+from serving.inference import mask_file
+from serving.precision import predictor_of
+from serving.release import Release
+from serving.settings import ServingSettings
 from wms_ml.arrays import MAX_PIXELS
-from wms_ml.predictor import Predictor
 from wms_ml.reduced import decode, enough_for
-from wms_ml.render import encoded, mask_image
 
 Pipeline = Callable[[bytes], bytes]
 """A picture file's content in, its mask as a PNG out."""
 
 
-def own(model: Path, threads: int) -> Pipeline:
-    """The service's work on a mask, in the same words as serving.inference; polygon and box come on top of it."""
-    predictor = Predictor(model, threads)
+def own(model: Path, threads: int, workers: int) -> Pipeline:
+    """The service's work on a mask, in the same words as serving.inference and in the arithmetic that it takes."""
+    release = Release(model, *[""] * 5, {})
+    predictor = predictor_of(release, ServingSettings(workers=workers, threads=threads))
     at_least = enough_for(predictor.size)
 
     def run(data: bytes) -> bytes:
-        prediction = predictor.predict_upright(decode(data, MAX_PIXELS, at_least))
-        return encoded(mask_image(prediction.mask), "PNG")
+        return mask_file(predictor.predict_upright(decode(data, MAX_PIXELS, at_least)).mask)
 
     return run
 
 
-def plain(model: Path, threads: int) -> Pipeline:
-    """The work of the servers beside it."""
+def plain(model: Path, threads: int, workers: int) -> Pipeline:
+    """The work of the servers beside it, whose runtime needs not be told of workers."""
     return Plain(model, threads).png
 
 
@@ -65,7 +67,7 @@ def measured(run: Pipeline, pictures: list[bytes], workers: int, seconds: float)
 def main() -> None:
     """Measure after a few pictures to warm up, and print in the shape of a load's result."""
     pipeline, model, workers, threads, seconds, *files = sys.argv[1:]
-    run = PIPELINES[pipeline](Path(model), int(threads))
+    run = PIPELINES[pipeline](Path(model), int(threads), int(workers))
     pictures = [Path(file).read_bytes() for file in files]
     for picture in pictures[:3]:
         run(picture)

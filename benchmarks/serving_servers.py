@@ -69,6 +69,8 @@ def servers(model: Path, release: Path, chosen: list[str]) -> list[Server]:
     """The servers of those names, in the order of the tables; peers are installed when they are asked for."""
     peers = BUILD / "peers" / "bin"
     known = {"ours": _ours(release), "before": _before(), "litserve": _litserve(peers), "bentoml": _bentoml(peers)}
+    exact = {"WMS_SERVING_PRECISION": "float32"}
+    known["float32"] = replace(known["ours"], name="this service, float32", environment=exact)
     if {"litserve", "bentoml"} & set(chosen):
         install_peers(peers.parent)
     if "mlflow" in chosen:

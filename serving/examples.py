@@ -18,6 +18,7 @@ VERSION: Final[dict[str, Any]] = {
     "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "tag": "0123456789ab",
     "metrics": {"dice": 0.946, "iou": 0.898},
+    "precision": "bfloat16",
 }
 
 WINDOW: Final[dict[str, Any]] = {

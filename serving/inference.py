@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from serving.release import Release
 from wms_ml.arrays import BoolMask
 from wms_ml.predictor import Prediction, Predictor
 from wms_ml.reduced import Turns, Upright, decode, enough_for
@@ -27,8 +26,8 @@ class Found:
         picture: the picture it was found in.
         prediction: what the model says of each pixel.
         mask: PNG, mode L, of the picture's own size: 255 inside the reading window, 0 outside.
-        polygon: rim of the largest area; empty when there is none.
-        box: the smallest rotated rectangle around the polygon; None when there is none.
+        polygon: rim of the largest area; empty when there is none, or nobody asked for it.
+        box: the smallest rotated rectangle around the polygon; None when that is empty.
         crop: JPEG of the box cut out and straightened; empty when there is none, or nobody asked for it.
         decoded: milliseconds of reading the picture.
         inferred: milliseconds of asking the model.
@@ -49,48 +48,50 @@ class Found:
 class Inference:
     """One loaded, warm model. Several threads may use it at a time."""
 
-    def __init__(self, release: Release, max_pixels: int, threads: int, decode_whole: bool = False) -> None:
-        """Load the model and run it once: the first run allocates, and no caller should wait for that.
+    def __init__(self, predictor: Predictor, max_pixels: int, decode_whole: bool = False) -> None:
+        """Run the model once: the first run allocates, and no caller should wait for that.
 
         Args:
-            release: what is served.
+            predictor: the loaded model.
             max_pixels: largest picture, width times height.
-            threads: threads of onnxruntime for each picture.
             decode_whole: decode every picture whole, though the model needs less.
-
-        Raises:
-            DataError: the model is not one of ours.
         """
-        self._predictor = Predictor(release.model, threads)
+        self._predictor = predictor
         self._max_pixels = max_pixels
         self._turns = Turns()
         self._at_least = None if decode_whole else enough_for(self._predictor.size)
         self.find(encoded(Image.new("RGB", (self._predictor.size, self._predictor.size)), "JPEG"), crop=True)
 
-    def find(self, data: bytes, crop: bool) -> Found:
-        """The reading window in one picture file's content, and with `crop` its straightened picture.
+    def find(self, data: bytes, crop: bool, shape: bool = True) -> Found:
+        """The reading window in one picture file's content.
+
+        Args:
+            data: the file's content.
+            crop: cut the window out and straighten it.
+            shape: work out polygon and box; without them there is no crop either.
 
         Raises:
             PictureError: it is not a picture we can read, or has too many pixels.
         """
         with self._turns.of(data, self._max_pixels):
-            return self._found(data, crop)
+            return self._found(data, crop and shape, shape)
 
-    def _found(self, data: bytes, crop: bool) -> Found:
+    def _found(self, data: bytes, crop: bool, shape: bool) -> Found:
         start = time.perf_counter()
         picture = decode(data, self._max_pixels, None if crop else self._at_least)
         decoded = time.perf_counter()
         prediction = self._predictor.predict_upright(picture)
         inferred = time.perf_counter()
-        mask = _mask_file(prediction.mask)
-        polygon, box = shape_of(prediction.probabilities, picture.size)
+        mask = mask_file(prediction.mask)
+        polygon, box = shape_of(prediction.probabilities, picture.size) if shape else ([], None)
         window = encoded(straightened(picture.image, box), "JPEG") if crop and box else b""
         drawn = time.perf_counter()
         steps = ((decoded - start) * 1000, (inferred - decoded) * 1000, (drawn - inferred) * 1000)
         return Found(picture, prediction, mask, polygon, box, window, *steps)
 
 
-def _mask_file(mask: BoolMask) -> bytes:
+def mask_file(mask: BoolMask) -> bytes:
+    """PNG, mode L: 255 inside the reading window, 0 outside."""
     # A mask is made of runs. Packing nothing but runs halves the time, and the file is as small.
     buffer = io.BytesIO()
     mask_image(mask).save(buffer, "PNG", compress_type=zlib.Z_RLE)

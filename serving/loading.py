@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.inference import Inference
+from serving.precision import predictor_of
 from serving.problems import come_back
 from serving.release import Release, read
 from serving.settings import ServingSettings
+from wms_ml.runtime import Precision
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A verified release with its model, loaded and warm."""
+    """A verified release with its model, loaded and warm, and the precision that this computes in."""
 
     release: Release
     inference: Inference
+    precision: Precision
 
 
 class Loading:
@@ -40,10 +43,12 @@ class Loading:
         Raises:
             DeploymentError: the release is not whole.
             DataError: its model is not one of ours.
+            PictureError: its own picture does not decode.
         """
         if self._model is None:
             release, of = read(self._folder), self._settings
-            self._model = Model(release, Inference(release, of.max_pixels, of.threads_each, of.keep_pictures))
+            predictor = predictor_of(release, of)
+            self._model = Model(release, Inference(predictor, of.max_pixels, of.keep_pictures), predictor.precision)
         return self._model
 
     @property

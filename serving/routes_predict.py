@@ -15,6 +15,7 @@ from serving.examples import batch_answers, form_of, window_answers
 from serving.loading import Model
 from serving.problems import problem_of
 from serving.service import Service
+from serving.split import split_route
 from serving.uploads import Upload, read_picture, read_pictures, require_size
 from serving.windows import Batch, Picture, Window
 from wms_ml.errors import PictureError
@@ -25,7 +26,7 @@ Result = TypeVar("Result")
 
 def predict_routes(service: Service) -> APIRouter:
     """The routes of this service that ask its model."""
-    router = APIRouter(tags=["predictions"])
+    router = APIRouter(tags=["predictions"], route_class=split_route(service))
     _add_predict(router, service)
     _add_batch(router, service)
     return router
@@ -38,13 +39,14 @@ def _add_predict(router: APIRouter, service: Service) -> None:
     async def predict(request: Request, crop: Crop = False) -> Response:
         """Find the reading window in one picture; with `Accept: image/png` the answer is the mask itself."""
         model = service.begin()
+        accepted = request.headers.get("accept", "")
+        mask_alone = "image/png" in accepted and "application/json" not in accepted
         with admission.room() as take:
             async with admission.arriving():
                 upload = await read_picture(request, settings.max_bytes, take)
             with admission.place():
-                found, window = await service.predict(request, model, upload.data, crop)
-        accepted = request.headers.get("accept", "")
-        if "image/png" in accepted and "application/json" not in accepted:
+                found, window = await service.predict(request, model, upload.data, crop, shape=not mask_alone)
+        if mask_alone:
             headers = {"X-Model-Version": window.model_version, "X-Confidence": f"{window.confidence:.4f}"}
             return Response(found.mask, media_type="image/png", headers=headers)
         return _json(window)

@@ -7,6 +7,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 
 from serving.admission import Admission
+from serving.canary import Canary
 from serving.inference import Found
 from serving.loading import Loading, Model
 from serving.metrics import Metrics
@@ -26,6 +27,7 @@ class Service:
         metrics: its figures.
         loading: its model.
         admission: its places.
+        canary: the service that takes a share of its pictures; None: there is none.
     """
 
     def __init__(self, folder: Path, settings: ServingSettings) -> None:
@@ -41,6 +43,9 @@ class Service:
         room = settings.batch_pictures * settings.max_bytes + 2**20
         self.admission = Admission(
             settings.at_work, settings.waiting, room, settings.request_seconds, self.metrics.waiting
+        )
+        self.canary = (
+            Canary(str(settings.canary), settings.canary_seconds, self.metrics.sent_on) if settings.canary else None
         )
         self._log = PredictionLog(
             Path(settings.prediction_log) if settings.prediction_log else None, settings.keep_pictures
@@ -80,7 +85,9 @@ class Service:
         self.admission.require_place()
         return model
 
-    async def predict(self, request: Request, model: Model, data: bytes, crop: bool) -> tuple[Found, Window]:
+    async def predict(
+        self, request: Request, model: Model, data: bytes, crop: bool, shape: bool = True
+    ) -> tuple[Found, Window]:
         """Find the window of one picture when its turn has come. The request holds a place.
 
         Raises:
@@ -92,7 +99,7 @@ class Service:
         async with self.admission.turn(request):
             waited = (time.perf_counter() - came) * 1000
             # A limiter of its own: the turn is the limit, and the default one is for small things.
-            found = await to_thread.run_sync(model.inference.find, data, crop, limiter=CapacityLimiter(1))
+            found = await to_thread.run_sync(model.inference.find, data, crop, shape, limiter=CapacityLimiter(1))
         window = window_of(found, waited, model.release.model_version)
         self.metrics.predicted(window.timings.total / 1000)
         self._log.offer(_facts(request, window, found), found.picture.image)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
@@ -43,8 +43,16 @@ class ServingSettings(BaseSettings):
     )
 
     workers: int = Field(0, ge=0, le=256, description="pictures at work at once; 0: as many as there are cores")
-    threads: int = Field(0, ge=0, le=256, description="onnxruntime's threads for each; 0: cores divided by workers")
+    threads: int = Field(0, ge=0, le=256, description="the model's threads for each; 0: cores divided by workers")
     queue: int = Field(0, ge=0, le=10_000, description="pictures that may wait for their turn; 0: half as many as work")
+
+    precision: Literal["auto", "float32"] = Field(
+        "auto", description="of the model's arithmetic; `auto`: bfloat16 where the processor has it and masks stay"
+    )
+
+    canary: HttpUrl | None = Field(None, description="service of another version that may take a share; empty: none")
+    canary_seconds: float = Field(10, gt=0, le=10, description="how long it may take for one request")
+    share: float = Field(0, ge=0, le=1, description="what this service takes where it is another one's canary")
 
     prediction_log: str = Field("", description="folder of the prediction log; empty: none is written")
     keep_pictures: bool = Field(False, description="keep the pictures beside the prediction log")
@@ -80,7 +88,7 @@ class ServingSettings(BaseSettings):
 
     @property
     def threads_each(self) -> int:
-        """Threads of onnxruntime for each picture at work."""
+        """Threads of the model for each picture at work."""
         return self.threads or max(1, cores() // self.at_work)
 
     @property

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.onnx_model import write_red_model
+
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = ["wms", "wms_sensors", "wms_assets", "wms_resources", "wms_ml"]
 PACKAGES = [*ORDER, "serving"]
@@ -86,7 +88,32 @@ def test_the_orchestrator_side_never_imports_torch() -> None:
             assert "torch" not in names, path
 
 
-@pytest.mark.parametrize("module", ["wms_ml.predictor", "wms_ml.quantise"])
-def test_the_runtime_of_models_reports_to_nobody(module: str) -> None:
-    code = f"import {module}, os, sys; assert 'onnxruntime' in sys.modules; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+def test_the_runtime_of_models_reports_to_nobody_and_keeps_nothing(tmp_path: Path) -> None:
+    write_red_model(tmp_path / "red.onnx")
+    home = tmp_path / "home"
+    home.mkdir()
+    code = f"""
+import sys
+from pathlib import Path
+sys.addaudithook(lambda event, _: event.startswith("socket.") and sys.exit(event))
+from PIL import Image
+from wms_ml.predictor import Predictor
+print(Predictor(Path({str(tmp_path / "red.onnx")!r})).predict_image(Image.new("RGB", (64, 64), "red")).coverage)
+"""
+    assert fresh_python(code, HOME=str(home)).strip() == "1.0"
+    assert list(home.iterdir()) == []
+
+
+def test_the_library_that_makes_integers_is_told_to_report_to_nobody_before_it_is_imported() -> None:
+    code = """
+import os, sys
+from contextlib import suppress
+from pathlib import Path
+from wms_ml import quantise
+assert "onnxruntime" not in sys.modules
+with suppress(Exception):  # there is no such model
+    quantise._write_integers(Path("none"), Path("none"), None)
+assert "onnxruntime" in sys.modules
+print(os.environ["ORT_DISABLE_TELEMETRY"])
+"""
     assert fresh_python(code).strip() == "1"

@@ -16,6 +16,7 @@ from tests.builders import pair
 from tests.onnx_model import SIZE, write_release
 from wms_ml.arrays import MAX_PIXELS, ORIENTATION_TAG
 from wms_ml.cache import DecodedCache
+from wms_ml.predictor import Predictor
 from wms_ml.reduced import decode, enough_for
 from wms_ml.samples import render
 
@@ -31,7 +32,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Inference:
     """The service's own inference; its model's probabilities are the red that it is shown."""
     folder = tmp_path_factory.mktemp("release") / "release"
     write_release(folder)
-    return Inference(read(folder), MAX_PIXELS, 1)
+    return Inference(Predictor(read(folder).model), MAX_PIXELS)
 
 
 def trained_on(data: bytes, folder: Path, size: int = SIZE) -> NDArray[np.uint8]:

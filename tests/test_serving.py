@@ -136,6 +136,7 @@ def test_exif_data_that_pillow_cannot_write_back_does_not_matter(http: httpx.Cli
 def test_the_service_says_what_it_serves(http: httpx.Client) -> None:
     stated = http.get("/version").json()
     assert stated.pop("digest").startswith("sha256:")
+    assert stated.pop("precision") in ("float32", "bfloat16")  # what this processor has
     assert stated == {
         "model_name": "reading-window",
         "model_version": "7",
@@ -143,7 +144,7 @@ def test_the_service_says_what_it_serves(http: httpx.Client) -> None:
         "tag": "0123456789ab",
         "metrics": {"dice": 0.91, "iou": 0.84},
     }
-    assert http.get("/ready").json() == {"status": "ready", "model_version": "7"}
+    assert http.get("/ready").json() == {"status": "ready", "model_version": "7", "share": 0}
     assert http.get("/health").json() == {"status": "alive"}
 
 

@@ -65,7 +65,7 @@ def test_it_listens_at_once_and_is_not_ready_before_its_model_is(unread: Path) -
         unread.write_bytes((unread.parent / "stated").read_bytes())
         assert process.stdout
         assert process.stdout.readline().startswith("serving reading-window version 7 at ")
-        assert http.get("/ready").json() == {"status": "ready", "model_version": "7"}
+        assert http.get("/ready").json() == {"status": "ready", "model_version": "7", "share": 0}
         assert http.post("/predict", files={"image": photo()}).json()["found"]
 
 

@@ -58,7 +58,7 @@ def predict_folder(
     """
     cores = _cores()
     workers = min(cores, len(pictures))
-    predictor = Predictor(model.path, threads=cores // workers)
+    predictor = Predictor(model.path, threads=cores // workers, at_once=workers)
     with OutputFolder(out).claimed() as folder, Results.opened(out, root, wish.again) as results:
         if others := results.of_other_models(model.digest):
             say(f"{out} holds {others} pictures as another model saw them: this one predicts them again")

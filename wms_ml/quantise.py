@@ -5,6 +5,7 @@ that seen on training pictures. Weights keep 7 bits: with 8, processors without 
 than the one that the model was scored on.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -81,7 +82,7 @@ def quantise(model: Path, train: Decoded, validation: Decoded) -> dict[str, Any]
 
 
 def _write_integers(model: Path, target: Path, train: Decoded) -> None:
-    # Imported here: the predictor must be the first to import the runtime, with its telemetry off.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read on import; without it the library reports to its maker
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

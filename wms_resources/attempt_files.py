@@ -1,5 +1,6 @@
 """What an attempt leaves with its MLflow run: weights, curves, scores, packages, and the model in MLflow's layout."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -36,6 +37,7 @@ def keep_files(run: TrackedRun, out: Path, scores: Path) -> None:
 
 
 def _save_model(onnx_file: Path, folder: Path) -> None:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # MLflow imports onnxruntime, which reports to its maker
     import mlflow.onnx
     import onnx
 
