@@ -16,7 +16,7 @@ from tests.serving_process import ROOT
 from tests.wire import wired
 from wms_ml.errors import DeploymentError
 from wms_resources.images.image_registry import DOCKER_MANIFEST, OCI_MANIFEST, ImageRegistry
-from wms_resources.images.model_layer import append, layer_of, standing
+from wms_resources.images.model_layer import FILES, append, layer_of, standing
 
 LABELS = {"wms.model.version": "7"}
 
@@ -35,18 +35,19 @@ def registry(server: RegistryServer) -> ImageRegistry:
 def test_a_layer_has_the_release_and_nothing_of_where_it_was_made(tmp_path: Path, registry: ImageRegistry) -> None:
     release = release_of(tmp_path)
     (release / "README.md").write_text("card")
+    (release / "smoke.jpg").write_bytes(b"picture")
     digest = append(registry, put_code(registry, "code"), layer_of(release), "v7", LABELS)
     files = files_on_top(registry, digest)
-    assert list(files) == ["release", "release/README.md", "release/model.onnx", "release/release.json"]
+    assert list(files) == ["release", *(f"release/{name}" for name in FILES)]
     assert {(file.uid, file.gid, file.uname, file.mtime) for file in files.values()} == {(0, 0, "", 0)}
-    assert [file.mode for file in files.values()] == [0o555, 0o444, 0o444, 0o444]
+    assert [file.mode for file in files.values()] == [0o555, 0o444, 0o444, 0o444, 0o444]
 
 
 def test_the_same_release_gives_the_same_layer_whenever_its_files_were_written(tmp_path: Path) -> None:
     release = release_of(tmp_path)
     copied = Path(shutil.copytree(release, tmp_path / "later", copy_function=shutil.copyfile))
     os.utime(copied / "model.onnx", (1, 1))
-    (copied / "smoke.jpg").write_bytes(b"not for the image")
+    (copied / "smoke.png").write_bytes(b"not for the image")
     (copied / "model.onnx").chmod(0o600)
     assert layer_of(copied) == layer_of(release)
 

@@ -86,17 +86,17 @@ def test_people_who_cannot_be_reached_are_noted_without_their_secret_address(tmp
     assert Incidents(tmp_path).all() == [reported]
 
 
-def test_it_stays_open_until_the_same_release_is_deployed_to_the_same_place(tmp_path: Path) -> None:
+def test_it_stays_open_until_the_same_version_is_deployed_to_the_same_place(tmp_path: Path) -> None:
     incidents = Incidents(tmp_path)
-    assert incidents.open_for(INCIDENT.tag, "production") is None
+    assert incidents.open_in("production") == []
     first = incidents.report(INCIDENT)
     again = incidents.report(replace(INCIDENT, name="later", time="2999-01-01T00:00:00.000+00:00"))
-    assert incidents.open_for(INCIDENT.tag, "production") == again
-    assert incidents.open_for(INCIDENT.tag, "staging") is None
-    assert incidents.open_for("another", "production") is None
-    closed = incidents.close(INCIDENT.tag, "production")
+    assert incidents.open_in("production") == [again, first]
+    assert incidents.open_in("staging") == []
+    assert incidents.close("another", "production") == incidents.close(INCIDENT.model_version, "staging") == []
+    closed = incidents.close(INCIDENT.model_version, "production")
     assert [each.name for each in closed] == [again.name, first.name]
-    assert incidents.open_for(INCIDENT.tag, "production") is None
+    assert incidents.open_in("production") == []
     assert incidents.all() == closed
 
 

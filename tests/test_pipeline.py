@@ -124,7 +124,7 @@ def test_a_release_that_does_not_prove_itself_leaves_the_old_one_serving(platfor
     (spoiled / "release.json").write_text(json.dumps({**stated, "tag": "spoiled"}))
     code = (
         "from functools import partial; from pathlib import Path; from wms.definitions import resources\n"
-        "from wms.settings import load_settings; from wms_resources.releases import prove\n"
+        "from wms.settings import load_settings; from wms_resources.deployment.releases import prove\n"
         f"release = Path({str(spoiled)!r})\n"
         "resources(load_settings()).service.deploy(release, partial(prove, release))\n"
     )

@@ -170,7 +170,7 @@ class Deployer:
         except RolloutError as error:
             raise self._seen_to(target, environment, package, error) from error
         self.last.write(environment, package)
-        self.incidents.close(package.tag, environment)
+        self.incidents.close(package.model_version, environment)
         if image:
             self._note(version, image)
         cleaned = clean(self.environments, self.releases, self.last, target, package)

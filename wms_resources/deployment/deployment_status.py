@@ -75,7 +75,7 @@ def table(found: list[Status]) -> str:
 def _status(deployer: Deployer, name: str) -> Status:
     champion = deployer.promoter.champion(deployer.registry) if name == PRODUCTION else None
     wanted = champion.version if champion else None
-    opened = [each for each in deployer.incidents.all() if not each.closed and each.environment == name]
+    opened = deployer.incidents.open_in(name)
     told = partial(Status, name, wanted=wanted, incident=opened[0] if opened else None)
     try:
         target = deployer.environments.open(name)
@@ -88,7 +88,7 @@ def _status(deployer: Deployer, name: str) -> Status:
 
 def _trouble(standing: Standing, wanted: str | None, opened: list[Incident]) -> str:
     stable = standing.stable
-    said = [each.headline for each in opened[:1]]
+    said = [each.sentence for each in opened[:1]]
     if stable is None:
         return "; ".join([*(["nothing serves: `wms deploy`"] if wanted else []), *said])
     if wanted and stable.package.model_version != wanted:

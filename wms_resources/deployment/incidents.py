@@ -1,6 +1,6 @@
 """Incidents: rollouts that failed, a file each, written before anybody is told, so that none is lost with its message.
 
-One stays open until the same release is deployed after all: until then nobody has to try it again by himself.
+One stays open until the same model version is deployed there after all.
 """
 
 import json
@@ -55,10 +55,15 @@ class Incident:
     name: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:8]}")
 
     @property
+    def sentence(self) -> str:
+        """What happened in its environment."""
+        back = "" if self.restored else "what stood before is NOT back: "
+        return f"version {self.model_version} was not deployed ({self.step}: {self.reason}); {back}{self.stands}"
+
+    @property
     def headline(self) -> str:
-        """It in a sentence."""
-        back = "what stood before serves" if self.restored else "what stood before is NOT back"
-        return f"{self.environment}: version {self.model_version} was not deployed ({self.step}: {self.reason}); {back}"
+        """What happened, and where."""
+        return f"{self.environment}: {self.sentence}"
 
     def markdown(self) -> str:
         """It as a table for people, with the figures that were seen."""
@@ -105,17 +110,18 @@ class Incidents:
         """Note what became of the alias."""
         return self._noted(replace(incident, alias=words))
 
-    def close(self, tag: str, environment: str) -> list[Incident]:
-        """Close what is open about a release, because it serves now.
+    def close(self, model_version: str, environment: str) -> list[Incident]:
+        """Close what is open about a version, because it serves now.
 
         Returns:
             what was closed.
         """
-        return [self._noted(replace(each, closed=_now())) for each in self._open(tag, environment)]
+        about = [each for each in self.open_in(environment) if each.model_version == model_version]
+        return [self._noted(replace(each, closed=_now())) for each in about]
 
-    def open_for(self, tag: str, environment: str) -> Incident | None:
-        """The newest open incident of a release; None when there is none."""
-        return next(iter(self._open(tag, environment)), None)
+    def open_in(self, environment: str) -> list[Incident]:
+        """What is open in an environment, newest first."""
+        return [each for each in self.all() if not each.closed and each.environment == environment]
 
     def all(self) -> list[Incident]:
         """All of them, newest first.
@@ -125,10 +131,6 @@ class Incidents:
         """
         found = [self._read(path.stem) for path in self.folder.glob("[!.]*.json")]
         return sorted(found, key=lambda each: each.time, reverse=True)
-
-    def _open(self, tag: str, environment: str) -> list[Incident]:
-        found = (each for each in self.all() if not each.closed)
-        return [each for each in found if (each.tag, each.environment) == (tag, environment)]
 
     def _noted(self, incident: Incident) -> Incident:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Releases: what a deployment puts in front of people, as one folder named by its content.
 
-model.onnx, release.json, and a known picture with the mask this model draws on it, to prove a service with.
+The model, what is stated of it, a card, and a known picture with the mask this model draws on it, to prove a service.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import dagster as dg
 
 from wms_ml.files import whole_folder
 from wms_resources.deployment.golden import golden
-from wms_resources.deployment.release_folder import MODEL, STATED, draw_known_picture
+from wms_resources.deployment.release_folder import CARD, MODEL, STATED, card, draw_known_picture
 from wms_resources.images.code_image import code_hash
 from wms_resources.registry import ModelVersion, Registry
 
@@ -52,13 +52,16 @@ class Releases(dg.ConfigurableResource):
             "digest": version.digest,
             "metrics": version.metrics,
         }
-        named_by = json.dumps([stated, code_hash(Path(self.project), self.base)], sort_keys=True)
+        picture = golden(self.golden).pictures[0].image
+        code, shown = code_hash(Path(self.project), self.base), hashlib.sha256(picture).hexdigest()
+        named_by = json.dumps([stated, code, shown], sort_keys=True)
         tag = hashlib.sha256(named_by.encode()).hexdigest()[:12]
         target = Path(self.folder) / tag
         if not target.exists():
             with whole_folder(target) as part:
                 shutil.copyfile(model, part / MODEL)
-                draw_known_picture(part, golden(self.golden).pictures[0].image)
+                draw_known_picture(part, picture)
+                (part / CARD).write_text(card(stated))
                 (part / STATED).write_text(json.dumps({**stated, "tag": tag}, indent=1))
         return target
 

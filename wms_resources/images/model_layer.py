@@ -15,8 +15,9 @@ from typing import Any, Final
 from wms_ml.errors import DeploymentError
 from wms_resources.images.image_registry import DOCKER_MANIFEST, OCI_MANIFEST, ImageRegistry, Manifest, digest_of
 
-FILES: Final = ("README.md", "model.onnx", "release.json")
-"""What an image has of a release, where it is there: model card, model, and what is known of it."""
+FILES: Final = ("README.md", "model.onnx", "release.json", "smoke.jpg")
+"""What an image has of a release: model card, model, what is known of it, and a picture to try its precision on."""
+_NEEDED: Final = ("model.onnx", "release.json")
 
 _LAYER_TYPES: Final = {
     DOCKER_MANIFEST: "application/vnd.docker.image.rootfs.diff.tar.gzip",
@@ -36,7 +37,7 @@ def layer_of(release: Path) -> bytes:
         folder.type, folder.mode = tarfile.DIRTYPE, 0o555
         tar.addfile(folder)
         for name in FILES:
-            if name == "README.md" and not (release / name).exists():
+            if name not in _NEEDED and not (release / name).exists():
                 continue
             data = _read(release / name)
             file = tarfile.TarInfo(f"release/{name}")
