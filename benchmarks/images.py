@@ -6,6 +6,7 @@ over a line that counts bytes, to a real registry on this machine. Needs docker,
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -57,20 +58,21 @@ class Bench:
     line: Wire
     litter: list[str] = field(default_factory=list)
 
-    def layered(self, release: Path) -> None:
-        """The platform's: one layer on top of the image of code."""
+    def layered(self, release: Path) -> str:
+        """The platform's: one layer on top of the image of code; `repository@sha256:...`, as all ways."""
         with tempfile.TemporaryDirectory() as bills:
             repository = f"{self.line.host}/layered"
-            Images(repository, self.project, containers.BASE, Path(bills), say=lambda _: None).make(release)
+            return Images(repository, self.project, containers.BASE, Path(bills), say=lambda _: None).image_of(release)
 
-    def cached(self, release: Path) -> None:
+    def cached(self, release: Path) -> str:
         """docker's, with what it kept of the build before: to the repository that has the image before."""
-        self._rebuilt(release, f"{self.line.host}/cached:{uuid4().hex[:12]}")
+        return self._rebuilt(release, f"{self.line.host}/cached:{uuid4().hex[:12]}")[0]
 
-    def from_nothing(self, release: Path) -> None:
+    def from_nothing(self, release: Path) -> str:
         """docker's, with nothing kept, to a repository of its own."""
-        said = self._rebuilt(release, f"{self.line.host}/fresh-{uuid4().hex[:12]}:1", "--no-cache")
+        image, said = self._rebuilt(release, f"{self.line.host}/fresh-{uuid4().hex[:12]}:1", "--no-cache")
         self.litter.extend(re.findall(r"^ ---> ([0-9a-f]{12})$", said, re.MULTILINE))
+        return image
 
     def clean(self) -> None:
         """Remove what was built; never the base image, nor what other builds stand on."""
@@ -79,7 +81,8 @@ class Bench:
         for step in reversed([each for each in self.litter if each not in base]):
             subprocess.run(["docker", "rmi", step], capture_output=True, check=False)  # most went with the first
 
-    def _rebuilt(self, release: Path, name: str, *options: str) -> str:
+    def _rebuilt(self, release: Path, name: str, *options: str) -> tuple[str, str]:
+        """The image, and what the build said."""
         with tempfile.TemporaryDirectory() as folder:
             shutil.copytree(self.project, folder, dirs_exist_ok=True)
             shutil.copytree(release, Path(folder, "release"))
@@ -89,7 +92,8 @@ class Bench:
             given = (f"--build-arg=BASE_IMAGE={containers.BASE}", f"--file={folder}/Dockerfile", f"--tag={name}")
             said = _docker("build", *options, *given, folder)
         _docker("push", name)
-        return said
+        (image,) = json.loads(_docker("image", "inspect", "--format={{json .RepoDigests}}", name))
+        return image, said
 
 
 def _docker(*arguments: str) -> str:

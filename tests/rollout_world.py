@@ -52,12 +52,17 @@ def release(folder: Path, version: str, write: Callable[[Path], object] = write_
     """A release folder of a model version, as it would have been built."""
     tag = f"{int(version):012x}"
     write_release(folder / tag, tag=tag, model_version=version)
-    stated = json.loads((folder / tag / "release.json").read_text())
     write(folder / tag / "model.onnx")
-    stated["digest"] = digest_of(folder / tag / "model.onnx")
-    (folder / tag / "release.json").write_text(json.dumps(stated))
+    restated(folder / tag)
     draw_known_picture(folder / tag, photo())
     return package_of(folder / tag)
+
+
+def restated(folder: Path) -> None:
+    """Have release.json state the model that lies beside it."""
+    stated = json.loads((folder / "release.json").read_text())
+    stated["digest"] = digest_of(folder / "model.onnx")
+    (folder / "release.json").write_text(json.dumps(stated))
 
 
 class World:
