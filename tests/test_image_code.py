@@ -18,28 +18,11 @@ from tests.image_world import config_of
 from tests.registry_server import PASSWORD, USER, RegistryServer, serving, with_password
 from tests.rig import free_port
 from tests.serving_process import ROOT
+from tests.small_project import DOCKERFILE, PROJECT, small_project
 from wms_ml.errors import DeploymentError
 from wms_resources.images.code_image import CodeImages, code_hash
 from wms_resources.images.image_registry import ImageRegistry
 from wms_resources.images.registry_login import NOBODY, Credentials
-
-DOCKERFILE = """ARG BASE_IMAGE
-FROM ${BASE_IMAGE} AS code
-COPY serving /app/serving
-ARG VERSION
-ARG REVISION
-ARG SOURCE
-LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
-LABEL org.opencontainers.image.source="${SOURCE}"
-FROM nothing-that-exists
-"""
-PROJECT = """[project]
-version = "1.2.3"
-dependencies = ["numpy"]
-[project.optional-dependencies]
-serving = ["fastapi"]
-training = ["torch"]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -57,22 +40,7 @@ def base() -> Iterator[str]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A small checkout of what looks like the project to the builder."""
-    files = {
-        "serving/Dockerfile": DOCKERFILE,
-        "serving/app.py": "",
-        "wms_ml/page.css": "",
-        ".dockerignore": "*\n!serving\n",
-        "constraints.txt": "numpy==2\n",
-        "pyproject.toml": PROJECT,
-        "README.md": "",
-        "tests/test_app.py": "",
-        "serving/__pycache__/app.pyc": "",
-    }
-    for name, content in files.items():
-        (tmp_path / "project" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "project" / name).write_text(content)
-    return tmp_path / "project"
+    return small_project(tmp_path / "project")
 
 
 @pytest.fixture
