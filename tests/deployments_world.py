@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.models_world import ModelsWorld
+from tests.rig import free_port
 from tests.rollout_world import write_golden
 from wms.cli import app
 from wms_resources.deployment.environments import NAMES
@@ -45,11 +46,12 @@ class DeploymentsWorld(ModelsWorld):
 
 
 @pytest.fixture
-def world(tmp_path: Path, blank_mlflow: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeploymentsWorld]:
+def deployments(tmp_path: Path, blank_mlflow: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeploymentsWorld]:
     home = tmp_path / "home"
     for name, value in {
         "WMS_HOME": str(home),
         "WMS_USER": "ann",
+        "WMS_SERVE_PORT": str(free_port()),
         "WMS_GOLDEN": str(write_golden(tmp_path / "golden")),
         "DAGSTER_HOME": str(home / "dagster"),
         "COLUMNS": "200",
@@ -62,7 +64,7 @@ def world(tmp_path: Path, blank_mlflow: bytes, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def wms(world: DeploymentsWorld) -> Command:
+def cli(deployments: DeploymentsWorld) -> Command:
     """`wms` on that set-up, in this process; errors come out as they are."""
 
     def invoke(*arguments: str, expect: int = 0) -> Result:

@@ -13,12 +13,11 @@ from typing import Final
 
 from tests.charts import CHART
 from tests.cluster import HOST, SMALL
-from tests.rollout_world import QUICK
+from tests.rollout_world import QUICK, process_target
 from wms_resources.cluster.cluster_target import ClusterTarget
 from wms_resources.deployment.golden import golden
 from wms_resources.deployment.rollout import Step, roll_out
 from wms_resources.deployment.targets import Package, Target
-from wms_resources.machine.process_target import ProcessTarget
 
 ENVIRONMENT: Final = "rollouts"
 """Of a cluster; none that the chart has values for."""
@@ -42,7 +41,7 @@ def main(home: Path, package: Package, moment: Step, seconds: float, prefix: str
 def _target(home: Path, prefix: str) -> Target:
     if prefix:
         return ClusterTarget(ENVIRONMENT, CHART, prefix, values=[home / SMALL], host=HOST)
-    return ProcessTarget(home / "service")
+    return process_target(home)
 
 
 if __name__ == "__main__":

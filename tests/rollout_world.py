@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.callers import Callers
 from tests.onnx_model import write_red_model, write_release
+from tests.rig import free_port
 from tests.uploads import RED_BOX, UPRIGHT, encoded, photo
 from wms_ml.files import digest_of
 from wms_resources.deployment.canary_watch import Plan
@@ -65,6 +66,14 @@ def restated(folder: Path) -> None:
     (folder / "release.json").write_text(json.dumps(stated))
 
 
+def process_target(home: Path) -> ProcessTarget:
+    """The environment of processes below `home`, at a port of its own, whichever process asks."""
+    kept = home / "port"
+    if not kept.exists():
+        kept.write_text(str(free_port()))
+    return ProcessTarget(home / "service", port=int(kept.read_text()))
+
+
 class World:
     """One environment of processes in a folder, with what tests put on it.
 
@@ -75,7 +84,7 @@ class World:
 
     def __init__(self, home: Path, target: Target | None = None) -> None:
         self.home = home
-        self.target = target or ProcessTarget(home / "service")
+        self.target = target or process_target(home)
         self.golden: Golden = golden(str(write_golden(home / "golden")))
         self.steps: list[Step] = []
         self.at: Callable[[Step], None] = lambda step: None

@@ -36,11 +36,11 @@ class Gate:
         self._counting = threading.Lock()
         find = Inference.find
 
-        def gated(inference: Inference, data: bytes, crop: bool) -> Found:
+        def gated(inference: Inference, data: bytes, crop: bool, shape: bool) -> Found:
             self._count(1)
             assert self.opened.wait(30)
             self._count(-1)
-            return find(inference, data, crop)
+            return find(inference, data, crop, shape)
 
         monkeypatch.setattr(Inference, "find", gated)
 

@@ -2,9 +2,6 @@
 
 import io
 import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,26 +108,3 @@ def test_one_bad_picture_does_not_stop_a_folder_from_being_predicted(platform: P
     said = platform.wms("predict", str(data), "--out", str(tmp_path / "masks"), expect=1)
     assert "broken.jpg" in said.stderr
     assert len(list((tmp_path / "masks" / "masks").glob("*.png"))) == 2
-
-
-def test_a_release_that_does_not_prove_itself_leaves_the_old_one_serving(platform: Platform) -> None:
-    before = platform.state()
-    release = max((platform.home / "releases").iterdir(), key=lambda path: path.stat().st_mtime)
-    spoiled = release.with_name("spoiled")
-    shutil.copytree(release, spoiled)
-    mask = Image.open(spoiled / "smoke.png")
-    Image.eval(mask, lambda value: 255 - value).save(spoiled / "smoke.png")
-    stated = json.loads((spoiled / "release.json").read_text())
-    (spoiled / "release.json").write_text(json.dumps({**stated, "tag": "spoiled"}))
-    code = (
-        "from functools import partial; from pathlib import Path; from wms.definitions import resources\n"
-        "from wms.settings import load_settings; from wms_resources.deployment.releases import prove\n"
-        f"release = Path({str(spoiled)!r})\n"
-        "resources(load_settings()).service.deploy(release, partial(prove, release))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=platform.environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode != 0
-    assert "draws another mask" in done.stderr
-    assert platform.state() == before

@@ -12,8 +12,8 @@ from wms_sensors.reconciler import RECONCILES, reconciler
 pytest_plugins = ["tests.deployments_world"]
 
 
-def tick(world: DeploymentsWorld, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
-    context = dg.build_sensor_context(instance=instance, resources={"deployer": world.parts.deployer})
+def tick(deployments: DeploymentsWorld, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+    context = dg.build_sensor_context(instance=instance, resources={"deployer": deployments.parts.deployer})
     found = reconciler(context)
     assert isinstance(found, dg.RunRequest | dg.SkipReason)
     return found
@@ -25,42 +25,42 @@ def said(found: dg.RunRequest | dg.SkipReason) -> str:
 
 
 def test_a_difference_is_mended_once_and_then_left_for_a_while(
-    world: DeploymentsWorld, wms: Command, monkeypatch: pytest.MonkeyPatch
+    deployments: DeploymentsWorld, cli: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.promoted("one")
-    wms("deploy")
+    deployments.promoted("one")
+    cli("deploy")
     with dg.DagsterInstance.get() as instance:
-        assert said(tick(world, instance)) == "what serves is what is in production"
-        world.promoted("two")
-        asked = tick(world, instance)
+        assert said(tick(deployments, instance)) == "what serves is what is in production"
+        deployments.promoted("two")
+        asked = tick(deployments, instance)
         assert isinstance(asked, dg.RunRequest)
         assert asked.run_config["ops"]["deployed_image"]["config"] == {"environment": "production"}
         assert asked.tags[RECONCILES] == "version 1 serves, version 2 is in production"
-        job, ended = deploy_job(world), dg.DagsterRunStatus.FAILURE
+        job, ended = deploy_job(deployments), dg.DagsterRunStatus.FAILURE
         failed = instance.create_run_for_job(job, tags=dict(asked.tags), status=ended)
-        assert failed.run_id[:8] in said(tick(world, instance))
+        assert failed.run_id[:8] in said(tick(deployments, instance))
         later = datetime.now() + timedelta(seconds=301)
         monkeypatch.setattr(module.time, "time", later.timestamp)
-        assert isinstance(tick(world, instance), dg.RunRequest)
+        assert isinstance(tick(deployments, instance), dg.RunRequest)
 
 
-def test_it_waits_for_a_run_under_way(world: DeploymentsWorld, wms: Command) -> None:
-    world.promoted("one")
-    wms("deploy")
-    world.promoted("two")
+def test_it_waits_for_a_run_under_way(deployments: DeploymentsWorld, cli: Command) -> None:
+    deployments.promoted("one")
+    cli("deploy")
+    deployments.promoted("two")
     with dg.DagsterInstance.get() as instance:
-        job = deploy_job(world)
+        job = deploy_job(deployments)
         started = instance.create_run_for_job(job, tags=dict(job.tags), status=dg.DagsterRunStatus.STARTED)
-        assert said(tick(world, instance)) == f"run {started.run_id[:8]} (deploy_current) is under way"
+        assert said(tick(deployments, instance)) == f"run {started.run_id[:8]} (deploy_current) is under way"
 
 
-def test_what_was_never_deployed_stays_away(world: DeploymentsWorld) -> None:
-    world.promoted("one")
+def test_what_was_never_deployed_stays_away(deployments: DeploymentsWorld) -> None:
+    deployments.promoted("one")
     with dg.DagsterInstance.ephemeral() as instance:
-        assert said(tick(world, instance)) == "what serves is what is in production"
+        assert said(tick(deployments, instance)) == "what serves is what is in production"
 
 
-def deploy_job(world: DeploymentsWorld) -> dg.JobDefinition:
+def deploy_job(deployments: DeploymentsWorld) -> dg.JobDefinition:
     from wms.definitions import build
 
-    return build(world.settings).resolve_job_def("deploy_current")
+    return build(deployments.settings).resolve_job_def("deploy_current")

@@ -27,8 +27,9 @@ def told(found: "Status") -> dict[str, Any]:
 
 def print_status(found: Sequence["Status"]) -> None:
     """A line a track, and a sentence on what is wrong."""
-    table = Table("environment", "track", "model version", "release", "share", "instances", box=None)
-    table.add_column("address", no_wrap=True, overflow="fold")
+    table = Table(box=None, pad_edge=False)
+    for title in ("environment", "track", "model", "release", "share", "ready", "address"):
+        table.add_column(title, no_wrap=True, overflow="fold")
     for each in found:
         for track, placed in (("stable", each.standing.stable), ("canary", each.standing.canary)):
             if placed or track == "stable":
@@ -46,8 +47,8 @@ def _track(track: str, placed: "Placed | None") -> str:
 def _cells(placed: "Placed | None") -> tuple[str, ...]:
     if placed is None:
         return ("nothing", "", "", "")
-    instances = f"{placed.instances}{'' if placed.ready else ', not ready'}"
-    return placed.package.model_version, placed.package.tag, f"{placed.share:.0%}", instances
+    ready = str(placed.instances) if placed.ready else "NO"
+    return placed.package.model_version, placed.package.tag, f"{placed.share:.0%}", ready
 
 
 def _values(placed: "Placed | None") -> dict[str, Any] | None:

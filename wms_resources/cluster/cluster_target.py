@@ -185,7 +185,7 @@ class ClusterTarget(Target):
     ) -> None:
         own = self.chart / f"values-{self.environment}.yaml"
         files = [*([own] if own.exists() else []), *self.values]
-        values: dict[str, Any] = {**wanted, "progressDeadlineSeconds": self.ready_seconds}
+        values: dict[str, Any] = {**wanted, "progressDeadlineSeconds": self.ready_seconds + _BEYOND_SECONDS}
         if self._grant_images(wanted):
             values["imagePullSecrets"] = [{"name": PULL_SECRET}]
         if self.api_key:
