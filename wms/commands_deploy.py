@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from wms.move_options import By, Reason
 from wms.output import print_json, say
 from wms.settings import Settings, load_settings
 
@@ -30,10 +31,10 @@ def deploy(
 
 
 def rollback(
-    reason: Annotated[str, typer.Option(help="why, in your words: it stays in the history for good")],
+    reason: Reason,
     to: Annotated[str, typer.Option(help="number or alias; default: the version before")] = "",
     environment: _Environment = None,
-    by: Annotated[str | None, typer.Option(help="who you are; default: WMS_USER, else login@host")] = None,
+    by: By = None,
     as_json: _Json = False,
 ) -> None:
     """Put the version before back, in the registry and in front of people; staging only in front of people."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from wms.move_options import By, Reason
 from wms.output import print_json, say
 from wms.settings import Settings, load_settings
 
@@ -18,8 +19,6 @@ app: Final = typer.Typer(
 
 _Json = Annotated[bool, typer.Option("--json", help="print JSON, hashes in full")]
 _Ref = Annotated[str, typer.Argument(metavar="REF", help="a version's number, or an alias such as production")]
-_Reason = Annotated[str, typer.Option(help="why, in your words: it stays in the history for good")]
-_By = Annotated[str | None, typer.Option(help="who you are; default: WMS_USER, else login@host")]
 
 
 @app.command("list")
@@ -80,7 +79,7 @@ def compare(
 
 
 @app.command("promote")
-def promote(ref: _Ref, reason: _Reason, by: _By = None, as_json: _Json = False) -> None:
+def promote(ref: _Ref, reason: Reason, by: By = None, as_json: _Json = False) -> None:
     """Put a version into production by hand. The gate judges it as ever: there is no way around it."""
     from wms_resources.model_list import find
 
@@ -93,9 +92,9 @@ def promote(ref: _Ref, reason: _Reason, by: _By = None, as_json: _Json = False) 
 
 @app.command("rollback")
 def rollback(
-    reason: _Reason,
+    reason: Reason,
     to: Annotated[str | None, typer.Option(help="number or alias; default: the version before")] = None,
-    by: _By = None,
+    by: By = None,
     as_json: _Json = False,
 ) -> None:
     """Put a version back into production that was there before."""

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from wms_ml.errors import TrainingError
+from wms_resources.process import end_child
 
 _GRACE_SECONDS = 20
 
@@ -63,13 +64,7 @@ def _watch(process: "subprocess.Popen[bytes]", on_tick: Callable[[], None]) -> N
 def _stop(process: "subprocess.Popen[bytes]") -> None:
     if process.stdin:
         process.stdin.close()
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    end_child(process, _GRACE_SECONDS)
 
 
 def _result(module: str, code: int, messages: Sequence[Any]) -> dict[str, Any]:

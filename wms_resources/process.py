@@ -3,7 +3,9 @@
 import json
 import os
 import socket
+import subprocess
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import psutil
 
@@ -30,6 +32,18 @@ class ProcessName:
     def decode(text: str) -> "ProcessName | None":
         """From a tag's text; None when the tag is absent."""
         return ProcessName(**json.loads(text)) if text else None
+
+
+def end_child(process: "subprocess.Popen[Any]", grace_seconds: float) -> None:
+    """End a process that we started, and wait for it: asked first, killed after the grace; one that ended is well."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(grace_seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def this_process() -> ProcessName:

@@ -9,12 +9,14 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from wms_ml.errors import DeploymentError
+from wms_resources.process import end_child
 
 _TURN_SECONDS: Final = 2
-_END_SECONDS: Final = 10
+END_SECONDS: Final = 10
+"""What a command has to end when it is asked to."""
 
 _CREDENTIALS: Final = re.compile(r"Unauthorized|must be logged in|provide credentials")
 _RIGHTS: Final = re.compile(r'User "[^"]*" cannot ')
@@ -100,7 +102,7 @@ def run(
         except subprocess.TimeoutExpired as error:
             raise DeploymentError(f"`{_name(line)}` did not end within {seconds:.0f} s") from error
         finally:
-            end(process)
+            end_child(process, END_SECONDS)
     return Answer(_name(line), process.returncode, out, _last_words(said))
 
 
@@ -120,18 +122,6 @@ def _outcome(
                 asked = True
                 process.send_signal(signal.SIGTERM)
                 deadline = time.monotonic() + seconds
-
-
-def end(process: "subprocess.Popen[Any]") -> None:
-    """End a process of ours; gracefully first."""
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(_END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _name(line: Sequence[str]) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import IO, Any, Final
 
 from wms_ml.errors import DeploymentError
-from wms_resources.cluster.cluster_commands import Answer, end, run
+from wms_resources.cluster.cluster_commands import END_SECONDS, Answer, run
+from wms_resources.process import end_child
 
 _ASK_SECONDS: Final = 20
 _FORWARD_SECONDS: Final = 20
@@ -102,7 +103,7 @@ class Kubectl:
             try:
                 yield f"http://{_forwarded(process, log, pod)}"
             finally:
-                end(process)
+                end_child(process, END_SECONDS)
 
     def _ask(self, *words: str, stdin: str = "") -> Answer:
         return run(self._line(*words), "WMS_KUBECTL", _ASK_SECONDS * 2, stdin)

@@ -16,7 +16,7 @@ from wms_resources.deployment.last_deployed import LastDeployed
 from wms_resources.deployment.proof import reached
 from wms_resources.deployment.release_folder import package_of
 from wms_resources.deployment.releases import Releases
-from wms_resources.deployment.rollout import Outcome, Tell, roll_out
+from wms_resources.deployment.rollout import Outcome, Tell, roll_out, silent
 from wms_resources.deployment.targets import Package, Target, Track
 from wms_resources.deployment.trials import end_trial, trial
 from wms_resources.images.images import ReleaseImage
@@ -64,10 +64,6 @@ class IncidentError(DeploymentError):
         self.moved = moved
 
 
-def _silent(*_: str) -> None:
-    """Nobody listens."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployer:
     """Puts the model in production in front of people, and takes it back.
@@ -96,7 +92,7 @@ class Deployer:
     incidents: Incidents
     last: LastDeployed
 
-    def deploy(self, environment: str, reference: str = "", tell: Tell = _silent) -> Deployed:
+    def deploy(self, environment: str, reference: str = "", tell: Tell = silent) -> Deployed:
         """Deploy the model in production, or on staging another one; what serves already is proved again.
 
         Args:
@@ -120,7 +116,7 @@ class Deployer:
         return self._deploy(target, environment, version, replace(self.plan, canary=canary), tell)
 
     def rollback(
-        self, environment: str, *, by: str, reason: str, to: str = "", tell: Tell = _silent
+        self, environment: str, *, by: str, reason: str, to: str = "", tell: Tell = silent
     ) -> tuple[Deployed, Promotion | None]:
         """Go back to the version before, at once and without a canary; on production `production` moves with it.
 
@@ -143,7 +139,7 @@ class Deployer:
             moved, version = None, self._before(number)
         return self._deploy(target, environment, version, replace(self.plan, canary=False), tell), moved
 
-    def start_trial(self, environment: str, reference: str, share: float, tell: Tell = _silent) -> Package:
+    def start_trial(self, environment: str, reference: str, share: float, tell: Tell = silent) -> Package:
         """Have another version take a share of an environment's pictures.
 
         Raises:
@@ -235,6 +231,6 @@ class Deployer:
         return f"'production' is version {serves} again", moved
 
     def _note(self, version: ModelVersion, image: ReleaseImage) -> None:
-        """Have the version name its image, and so its card."""
+        """Have the version name its image."""
         if version.tags.get(IMAGE_TAG) != image.image:
             self.registry.note(version.version, {IMAGE_TAG: image.image})

@@ -4,6 +4,7 @@ Four rendered ones unless a folder names others. Two of them are stored turned, 
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +69,7 @@ def iou(found: BoolMask, answer: BoolMask) -> float:
     return float(np.count_nonzero(found & answer) / together) if together else 1.0
 
 
+@cache  # a deployment asks for them twice, and drawing them takes a fifth of a second
 def _rendered() -> tuple[GoldenPicture, ...]:
     samples = [render(_SEED, index) for index in _RENDERED]
     return tuple(GoldenPicture(f"{each.name}.jpg", each.image_jpeg, mask_of(each.mask_png)) for each in samples)

@@ -42,6 +42,10 @@ Tell = Callable[[Step, str], None]
 """Hears of each step as it begins, and of what happens in it."""
 
 
+def silent(step: Step, words: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A rollout that succeeded.
@@ -64,7 +68,7 @@ def roll_out(
     package: Package,
     plan: Plan,
     golden: Golden,
-    tell: Tell = lambda _, __: None,
+    tell: Tell = silent,
     former: Package | None = None,
 ) -> Outcome:
     """Put a release on a target, or leave there what stood before.

@@ -5,12 +5,12 @@ from dataclasses import replace
 from wms_ml.errors import DeploymentError, ReleaseError, RolloutError
 from wms_resources.deployment.golden import Golden
 from wms_resources.deployment.proof import prove_track
-from wms_resources.deployment.rollout import Step, Tell
+from wms_resources.deployment.rollout import Step, Tell, silent
 from wms_resources.deployment.standings import is_same, standing_words
 from wms_resources.deployment.targets import Package, Placed, Standing, Target, Track
 
 
-def trial(target: Target, package: Package, share: float, golden: Golden, tell: Tell = lambda _, __: None) -> None:
+def trial(target: Target, package: Package, share: float, golden: Golden, tell: Tell = silent) -> None:
     """Have a release take a share of the pictures beside the stable track; the same one with another share moves it.
 
     It is proved first, without pictures of people's.
