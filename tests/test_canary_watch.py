@@ -18,7 +18,7 @@ from tests.bad_models import fails_on_blue
 from tests.rollout_world import QUICK, blue_photo, release, write_golden
 from tests.serving_process import Service, running
 from tests.uploads import photo
-from wms_ml.errors import DeploymentError
+from wms_ml.errors import DeploymentError, ReleaseError
 from wms_resources.deployment.canary_figures import Figures, Tally, counted
 from wms_resources.deployment.canary_verdict import EARLY_CHANCE, objections
 from wms_resources.deployment.canary_watch import Plan, Watch, watch
@@ -221,3 +221,18 @@ def test_a_canary_that_died_has_lost_and_a_stable_track_that_died_says_nothing_a
     os.kill(bench.services[Track.STABLE].process.pid, signal.SIGKILL)
     with pytest.raises(DeploymentError, match="on the stable track"):
         bench.watch()
+
+
+def test_a_canary_that_people_are_never_sent_to_is_not_let_through(tmp_path: Path) -> None:
+    write_golden(tmp_path / "golden")
+    with (
+        running_for_a_key(tmp_path, release(tmp_path, "1")) as alone,
+        running_for_a_key(tmp_path, release(tmp_path, "2"), WMS_SERVING_SHARE="0.5") as canary,
+    ):
+        bench = Bench({Track.STABLE: alone, Track.CANARY: canary}, tmp_path)
+        calling = Timer(1, lambda: bench.call(Track.STABLE, 16))
+        calling.start()
+        with pytest.raises(DeploymentError, match="answered 16 pictures and sent none on to the canary") as caught:
+            bench.watch(replace(QUICK, seconds=10))
+        calling.join()
+    assert not isinstance(caught.value, ReleaseError), "it is not the release's fault"

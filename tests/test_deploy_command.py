@@ -1,9 +1,12 @@
 """`wms deploy`, `rollback`, `status` and `ab`: what serves and what is in production stay one."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.bad_models import marks_green
+from tests.bad_models import fails_on_blue, marks_green
 from tests.deployments_world import Command, DeploymentsWorld, told
+from tests.rollout_world import blue_photo
 from wms.runs import RunFailedError
 from wms_ml.errors import DeploymentError, GateError
 
@@ -64,6 +67,20 @@ def test_rolling_back_moves_the_registry_and_the_service_and_says_why(
     last = deployments.parts.promoter.history()[-1]
     assert (last.by, last.reason) == ("ann", "it misses the small ones")
     assert told(cli, "status", "--environment", "production")[0]["trouble"] == ""
+
+
+@pytest.mark.parametrize("way", [("deploy",), ("rollback", "--reason", "it fails on what people send")])
+def test_what_serves_and_fails_does_not_keep_the_next_version_out(
+    deployments: DeploymentsWorld, cli: Command, tmp_path: Path, way: tuple[str, ...]
+) -> None:
+    deployments.promoted("one")
+    cli("deploy")
+    deployments.promoted("two", write=fails_on_blue)
+    cli("deploy")
+    (tmp_path / "golden" / "images" / "a.png").write_bytes(blue_photo())
+    if way == ("deploy",):
+        deployments.promoted("three")
+    assert told(cli, *way)["model_version"] == deployments.answers() == deployments.production() != "2"
 
 
 def test_with_nothing_to_go_back_to_nothing_changes(deployments: DeploymentsWorld, cli: Command) -> None:

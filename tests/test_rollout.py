@@ -1,5 +1,7 @@
 """Releases get in front of people step by step, and a bad one is stopped while its callers notice nothing."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +19,7 @@ from wms_resources.deployment.release_folder import MASK, MODEL
 from wms_resources.deployment.rollout import Step
 from wms_resources.deployment.targets import Package
 from wms_resources.deployment.trials import end_trial, trial
+from wms_resources.machine.service_processes import ProcessRunner
 
 WATCHED = replace(QUICK, seconds=60, requests=10)
 """A watch that people's own pictures decide; it ends early when the canary fails."""
@@ -144,6 +147,16 @@ def test_a_canary_that_is_killed_loses_the_watch(world: World) -> None:
     error = stopped(world, world.release(), WATCHED)
     assert (error.step, error.blames_release) == (Step.WATCH, True)
     assert "no instance of the canary track" in error.reason
+
+
+def test_a_stable_track_that_hangs_is_replaced_without_a_watch(empty: World) -> None:
+    empty.put(empty.release())
+    (hung,) = ProcessRunner(empty.home / "service").find()
+    os.kill(int(hung.name.split()[-1]), signal.SIGSTOP)
+    outcome = empty.roll_out(empty.release())
+    assert empty.serves() == ("2", None)
+    assert outcome.watch is None
+    assert Step.PROVE_CANARY in empty.steps
 
 
 def test_a_stable_track_that_was_replaced_gets_its_former_release_back(world: World) -> None:

@@ -12,7 +12,9 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
+from tests.bad_models import fails_on_blue
 from tests.onnx_model import SIZE, write_red_model
 from tests.serving_process import ROOT
 from wms_ml.errors import DataError
@@ -150,6 +152,15 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage: Callable[[bytes], bytes
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=r"red\.onnx (is not a readable ONNX model|cannot be run)"):
         Predictor(path)
+
+
+def test_an_answer_of_another_shape_is_no_mask(tmp_path: Path) -> None:
+    path = tmp_path / "blue.onnx"
+    fails_on_blue(path)
+    predictor = Predictor(path)
+    assert predictor.predict_image(Image.new("RGB", (60, 40))).mask.shape == (40, 60)
+    with pytest.raises(DataError, match=rf"answers a picture of {SIZE} pixels a side with \({SIZE}, 0\) values"):
+        predictor.predict_image(Image.new("RGB", (60, 40), "blue"))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

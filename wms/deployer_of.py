@@ -15,6 +15,7 @@ from wms_resources.images.images import Images
 from wms_resources.images.registry_login import Credentials
 from wms_resources.promotion import Promoter
 from wms_resources.registry import Registry
+from wms_resources.workspace import Workspace
 
 
 def deployer_of(settings: Settings, registry: Registry, promoter: Promoter) -> Deployer:
@@ -23,6 +24,7 @@ def deployer_of(settings: Settings, registry: Registry, promoter: Promoter) -> D
     return Deployer(
         registry=registry,
         promoter=promoter,
+        workspace=Workspace(home=str(home)),
         releases=Releases(
             folder=str(home / "releases"),
             project=str(PROJECT),

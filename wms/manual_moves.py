@@ -9,10 +9,8 @@ import dagster as dg
 
 from wms.settings import Settings
 from wms_assets.moves import report_move
-from wms_resources.after_promotion import settle
-from wms_resources.data_repo import DataVersion
+from wms_resources.after_promotion import settle, trained_on
 from wms_resources.promotion import Promotion
-from wms_resources.registry import ModelVersion
 
 if TYPE_CHECKING:
     from wms.definitions import Resources
@@ -28,7 +26,7 @@ def follow_up(settings: Settings, parts: "Resources", done: Promotion, by: str, 
     _report(settings, parts, done, by, reason)
     version = done.version
     sheets = parts.workspace.test_scores(version.data_version, version.version)
-    settle(parts.registry, parts.data_repo, done, _trained_on(version), sheets)
+    settle(parts.registry, parts.data_repo, done, trained_on(version), sheets)
 
 
 def _report(settings: Settings, parts: "Resources", done: Promotion, by: str, reason: str) -> None:
@@ -37,11 +35,3 @@ def _report(settings: Settings, parts: "Resources", done: Promotion, by: str, re
     prepare_dagster_home(settings)
     with dg.DagsterInstance.get() as instance:
         report_move(instance, parts.promoter, done, by, reason)
-
-
-def _trained_on(version: ModelVersion) -> DataVersion | None:
-    """The data that a version was trained on; None when it does not say."""
-    tags = version.tags
-    if "commit" not in tags:
-        return None
-    return DataVersion(f"data/{tags['drop']}", tags["commit"], tags["images_md5"], tags["masks_md5"])

@@ -62,7 +62,7 @@ class ModelFile:
             at_once: pictures that may be asked of at a time; whoever comes beyond that waits.
 
         Raises:
-            DataError: it takes no square pictures, or there are operators in it that are not known.
+            DataError: it takes no square pictures, answers in another shape, or has operators that are not known.
         """
         wanted: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": _TYPES[precision],
@@ -78,6 +78,8 @@ class ModelFile:
                 return Network(self._core.compile_model(self._model, "CPU", wanted), size, at_once)
         except RuntimeError as error:
             raise DataError(f"{self._path} cannot be run: {_last_line(error)}") from error
+        except DataError as error:
+            raise DataError(f"{self._path} cannot be used: {error}") from error
 
 
 class Network:
@@ -98,12 +100,18 @@ class Network:
         self.run(np.zeros((size, size, 3), np.uint8))
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the network says of a picture uint8 (size, size, 3): float32 (size, size), the caller's own."""
+        """What the network says of a picture uint8 (size, size, 3): float32 (size, size), the caller's own.
+
+        Raises:
+            DataError: it answers in another shape.
+        """
         request = self._free.get()
         try:
             output: NDArray[np.float32] = request.infer([picture[None]], share_inputs=True)[0][0]
         finally:
             self._free.put(request)
+        if output.shape != (self.size, self.size):  # an empty answer would be taken for an empty mask
+            raise DataError(f"the model answers a picture of {self.size} pixels a side with {output.shape} values")
         return output
 
 

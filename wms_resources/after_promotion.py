@@ -1,4 +1,7 @@
-"""What a move of `production` brings with it, by a run or by hand: its data is `main`, it has its card."""
+"""What a move of `production` brings with it, by a run or by hand: its data is `main`, it has its card.
+
+The card is written anew when the version gets an image.
+"""
 
 from pathlib import Path
 
@@ -7,7 +10,8 @@ from wms_resources.manifests import pairs_at
 from wms_resources.model_cards import attach_card
 from wms_resources.production_records import ROLLBACK
 from wms_resources.promotion import Promotion
-from wms_resources.registry import Registry
+from wms_resources.registry import ModelVersion, Registry
+from wms_resources.workspace import Workspace
 
 
 def settle(registry: Registry, repo: DataRepo, done: Promotion, data: DataVersion | None, sheets: Path) -> None:
@@ -26,3 +30,22 @@ def settle(registry: Registry, repo: DataRepo, done: Promotion, data: DataVersio
     if data and not (done.line and done.line.action == ROLLBACK):
         repo.accept(data)
     attach_card(registry, done.version, pairs_at(repo, data.commit) if data else (), sheets)
+
+
+def renew_card(registry: Registry, repo: DataRepo, workspace: Workspace, version: ModelVersion) -> None:
+    """Attach a version's card once more, with what was noted of the version since.
+
+    Raises:
+        RegistryError: the registry does not answer.
+        DataRepoError: the data repository does not answer.
+    """
+    data, sheets = trained_on(version), workspace.test_scores(version.data_version, version.version)
+    attach_card(registry, version, pairs_at(repo, data.commit) if data else (), sheets)
+
+
+def trained_on(version: ModelVersion) -> DataVersion | None:
+    """The data that a version was trained on; None when it does not say."""
+    tags = version.tags
+    if "commit" not in tags:
+        return None
+    return DataVersion(f"data/{tags['drop']}", tags["commit"], tags["images_md5"], tags["masks_md5"])

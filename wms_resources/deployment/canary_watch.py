@@ -127,9 +127,21 @@ class _Watcher:
         return []
 
     def _decide(self) -> list[str]:
+        self._require_share()
         for track in Track:
             self._fill(track)
         return self._objections(CHANCE)
+
+    def _require_share(self) -> None:
+        """Golden pictures stand in for people who did not call, and not for those whose pictures were never sent on."""
+        stable, share = self._tallies[Track.STABLE].figures, self._plan.share
+        sent_on = sum(stable.forwarded(each) for each in ("answered", "failed", "busy"))
+        due = (stable.requests + sent_on) * share
+        if not sent_on and due >= self._plan.requests:
+            raise DeploymentError(
+                f"the stable track answered {stable.requests} pictures and sent none on to the canary, "
+                f"which takes {share:.0%} of them: it does not reach it"
+            )
 
     def _objections(self, chance: float) -> list[str]:
         stable, canary = (self._tallies[track].figures for track in Track)

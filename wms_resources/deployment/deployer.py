@@ -13,16 +13,17 @@ from wms_resources.deployment.environments import PRODUCTION, Environments
 from wms_resources.deployment.golden import Golden, golden
 from wms_resources.deployment.incidents import Incident, Incidents
 from wms_resources.deployment.last_deployed import LastDeployed
-from wms_resources.deployment.proof import reached
+from wms_resources.deployment.proof import with_floor
 from wms_resources.deployment.release_folder import package_of
 from wms_resources.deployment.releases import Releases
-from wms_resources.deployment.rollout import Outcome, Tell, roll_out, silent
-from wms_resources.deployment.targets import Package, Target, Track
+from wms_resources.deployment.rollout import Outcome, Step, Tell, roll_out, silent
+from wms_resources.deployment.targets import Package, Target
 from wms_resources.deployment.trials import end_trial, trial
 from wms_resources.images.images import ReleaseImage
 from wms_resources.model_facts import IMAGE_TAG
 from wms_resources.promotion import Promoter, Promotion
 from wms_resources.registry import ModelVersion, Registry
+from wms_resources.workspace import Workspace
 
 _ROLLOUT = "a failed rollout"
 """Who moves `production` back, for the history."""
@@ -71,10 +72,12 @@ class Deployer:
     Attributes:
         registry: where models come from.
         promoter: says which one is in production.
+        workspace: where pictures for model cards are.
         releases: makes release folders.
         environments: where they go.
         golden: folder of the pictures that every service is proved with; empty: rendered ones.
-        floor: mean IoU on them that a service must reach; None: half of what the one that stands there reaches.
+        floor: mean IoU on them that a service must reach; None: half of what the one that stands there reaches, where
+            it answers, and none for a version that was in production before.
         key: what services want to be shown; empty: nothing.
         plan: how production's canary is watched; staging has none.
         incidents: where failures are kept.
@@ -83,6 +86,7 @@ class Deployer:
 
     registry: Registry
     promoter: Promoter
+    workspace: Workspace
     releases: Releases
     environments: Environments
     golden: str
@@ -112,8 +116,8 @@ class Deployer:
                     "production serves what the gate let in: `wms models promote` asks it; staging takes any version"
                 )
             version = self.registry.get(reference)
-        canary = self.plan.canary and environment == PRODUCTION
-        return self._deploy(target, environment, version, replace(self.plan, canary=canary), tell)
+        plan = replace(self.plan, canary=self.plan.canary and environment == PRODUCTION)
+        return self._deploy(target, environment, version, plan, self._golden(target, tell), tell)
 
     def rollback(
         self, environment: str, *, by: str, reason: str, to: str = "", tell: Tell = silent
@@ -137,7 +141,8 @@ class Deployer:
             version = moved.version
         else:
             moved, version = None, self._before(number)
-        return self._deploy(target, environment, version, replace(self.plan, canary=False), tell), moved
+        plan = replace(self.plan, canary=False)
+        return self._deploy(target, environment, version, plan, self._pictures(), tell), moved
 
     def start_trial(self, environment: str, reference: str, share: float, tell: Tell = silent) -> Package:
         """Have another version take a share of an environment's pictures.
@@ -147,7 +152,7 @@ class Deployer:
         """
         target, version = self.environments.open(environment), self.registry.get(reference)
         package, _ = self._package(version)
-        trial(target, package, share, self._golden(target), tell)
+        trial(target, package, share, self._golden(target, tell), tell)
         return package
 
     def end_trial(self, environment: str) -> Package | None:
@@ -159,10 +164,12 @@ class Deployer:
         ended = end_trial(self.environments.open(environment))
         return ended.package if ended else None
 
-    def _deploy(self, target: Target, environment: str, version: ModelVersion, plan: Plan, tell: Tell) -> Deployed:
+    def _deploy(
+        self, target: Target, environment: str, version: ModelVersion, plan: Plan, proof: Golden, tell: Tell
+    ) -> Deployed:
         package, image = self._package(version)
         try:
-            outcome = roll_out(target, package, plan, self._golden(target), tell, self.last.read(environment))
+            outcome = roll_out(target, package, plan, proof, tell, self.last.read(environment))
         except RolloutError as error:
             raise self._seen_to(target, environment, package, error) from error
         self.last.write(environment, package)
@@ -177,13 +184,14 @@ class Deployer:
         image = self.environments.image_of(release)
         return package_of(release, image.image if image else ""), image
 
-    def _golden(self, target: Target) -> Golden:
-        """Far below any model worth its place, and above nonsense: no fixed number is both, from the first model on."""
-        pictures = golden(self.golden, self.floor or 0, self.key)
+    def _golden(self, target: Target, tell: Tell) -> Golden:
+        pictures = self._pictures()
         if self.floor is not None:
             return pictures
-        with target.instances(Track.STABLE) as urls:
-            return replace(pictures, floor=reached(urls[0], pictures) / 2) if urls else pictures
+        return with_floor(target, pictures, lambda words: tell(Step.LOOK, words))
+
+    def _pictures(self) -> Golden:
+        return golden(self.golden, self.floor or 0, self.key)
 
     def _before(self, number: str | None) -> ModelVersion:
         history = self.promoter.history()
@@ -231,6 +239,9 @@ class Deployer:
         return f"'production' is version {serves} again", moved
 
     def _note(self, version: ModelVersion, image: ReleaseImage) -> None:
-        """Have the version name its image."""
+        """Have the version name its image, and its card with it."""
+        from wms_resources.after_promotion import renew_card  # brings a template engine, which loading is spared
+
         if version.tags.get(IMAGE_TAG) != image.image:
             self.registry.note(version.version, {IMAGE_TAG: image.image})
+            renew_card(self.registry, self.promoter.data_repo, self.workspace, version)

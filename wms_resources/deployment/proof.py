@@ -3,6 +3,8 @@
 Asked of every single instance, because an address in front of several hides the one that is wrong.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +15,7 @@ from wms_ml.arrays import BoolMask, mask_of
 from wms_ml.errors import DeploymentError, ReleaseError
 from wms_resources.deployment.golden import Golden, iou
 from wms_resources.deployment.release_folder import MASK, PICTURE
-from wms_resources.deployment.service_calls import calling, mask_for, stated
+from wms_resources.deployment.service_calls import calling, is_ready, mask_for, stated
 from wms_resources.deployment.targets import Package, Target, Track
 
 _OTHER_PIXELS: Final = 0.001
@@ -55,13 +57,26 @@ def prove_track(target: Target, track: Track, package: Package, golden: Golden) 
             prove(package, url, golden)
 
 
-def reached(url: str, golden: Golden) -> float:
-    """Mean IoU of a service's answers to the golden pictures, 0 to 1.
+def with_floor(target: Target, golden: Golden, tell: Callable[[str], None]) -> Golden:
+    """The golden pictures with half of what the stable track reaches on them as the floor.
+
+    Far below any model worth its place, and above nonsense: no fixed number is both, from the first model on. What
+    stands there and is broken sets no floor: it is to be replaced.
 
     Raises:
-        ReleaseError: an answer is no mask of its picture.
-        DeploymentError: it cannot be reached, or refuses us.
+        DeploymentError: it refuses us, or is too busy.
     """
+    try:
+        with target.instances(Track.STABLE) as urls:
+            ready = [url for url in urls if is_ready(url)]
+            return replace(golden, floor=_reached(ready[0], golden) / 2) if ready else golden
+    except ReleaseError as error:
+        tell(f"what serves sets no floor for the golden pictures: {error}")
+        return golden
+
+
+def _reached(url: str, golden: Golden) -> float:
+    """Mean IoU of a service's answers to the golden pictures, 0 to 1."""
     with calling(url, golden.key) as http:
         found = _agreements(http, golden)
         return sum(found.values()) / len(found)

@@ -16,6 +16,7 @@ from wms_ml.errors import DeploymentError, ReleaseError, RolloutError
 from wms_resources.deployment.canary_watch import Plan, Watch, watch
 from wms_resources.deployment.golden import Golden
 from wms_resources.deployment.proof import prove_track
+from wms_resources.deployment.service_calls import is_ready
 from wms_resources.deployment.standings import is_same, require_no_trial, standing_words
 from wms_resources.deployment.targets import Package, Target, Track
 
@@ -131,7 +132,7 @@ class _Rollout:
             self._target.remove(Track.CANARY)
         if beside:
             self._put_canary()
-            if self._plan.canary:
+            if self._plan.canary and self._compares():
                 self._watch_canary()
         self._put_stable()
         if beside or ours:
@@ -146,6 +147,16 @@ class _Rollout:
         self._target.put(Track.CANARY, self._package, share=share)
         self._begin(Step.PROVE_CANARY, "it has to find the windows of the golden pictures")
         prove_track(self._target, Track.CANARY, self._package, self._golden)
+
+    def _compares(self) -> bool:
+        """Whether people are served at all; where they are not, a watch would find nothing beside the canary."""
+        if self._before.stable and self._before.stable.ready:
+            return True
+        with self._target.instances(Track.STABLE) as urls:
+            serves = any(is_ready(url) for url in urls)
+        if not serves:
+            self._tell(self._step, "it is not watched: nothing on the stable track is ready to be compared with")
+        return serves
 
     def _watch_canary(self) -> None:
         self._begin(Step.SHARE, f"it takes {self._plan.share:.0%} of the pictures")

@@ -20,6 +20,7 @@ _SECONDS: Final = 60
 """How long an answer may take, and how long a service that is busy with others may go on being so."""
 
 _PAUSE: Final = 0.5
+_READY_SECONDS: Final = 5
 
 _HERE: Final = {"X-WMS-Forwarded": "1"}
 """Has an instance of the stable track answer itself, and not the canary (`serving/canary.py`)."""
@@ -41,6 +42,19 @@ def calling(url: str, key: str = "") -> Iterator[httpx.Client]:
         raise DeploymentError(f"the service at {url} cannot be reached: {error}") from error
     except httpx.TransportError as error:
         raise ReleaseError(f"the service at {url} broke off without an answer: {error!r}") from error
+
+
+def is_ready(url: str) -> bool:
+    """Whether a service answers there that would be sent pictures."""
+    try:
+        return plain_get(f"{url}/ready", _READY_SECONDS).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def plain_get(url: str, seconds: float) -> httpx.Response:
+    """Plain HTTP to an instance: there is no proxy, and reading certificates would take longer than all the rest."""
+    return httpx.get(url, timeout=seconds, trust_env=False, verify=False)
 
 
 @cache

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from wms_ml.errors import DeploymentError
+from wms_resources.deployment.service_calls import is_ready
 from wms_resources.deployment.standings import is_same
 from wms_resources.deployment.targets import Package, Placed, Standing, Target, Track
 from wms_resources.machine.deployment_lock import deployment_lock
 from wms_resources.machine.instances import LOOPBACK, STOP_SECONDS, Instance, Post, Role, Runner, address
 from wms_resources.machine.ports import KeptPort, free_port, is_free, port_aside
-from wms_resources.machine.service_start import is_hung, is_ready, require_release, serves, wait_until
+from wms_resources.machine.service_start import is_hung, require_release, serves, wait_until
 
 _PAUSE_SECONDS: Final = 0.1
 _ROLES: Final = {Track.STABLE: Role.STABLE, Track.CANARY: Role.CANARY}

@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 
 from wms_ml.errors import DeploymentError, ReleaseError
-from wms_resources.deployment.service_calls import calling, stated
+from wms_resources.deployment.service_calls import calling, is_ready, plain_get, stated
 from wms_resources.deployment.targets import Package
 from wms_resources.machine.instances import Instance
 
@@ -73,25 +73,12 @@ def serves(url: str, package: Package) -> bool:
     return True
 
 
-def is_ready(url: str) -> bool:
-    """Whether a service answers there that would be sent pictures."""
-    try:
-        return _get(f"{url}/ready", 5).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 def is_hung(url: str) -> bool:
     """Whether somebody listens there who answers nobody."""
     try:
-        _get(f"{url}/health", _LONGEST_SILENCE)
+        plain_get(f"{url}/health", _LONGEST_SILENCE)
     except httpx.TimeoutException:
         return True
     except httpx.TransportError:
         return False
     return False
-
-
-def _get(url: str, seconds: float) -> httpx.Response:
-    """Plain HTTP on this machine: there is no proxy, and reading certificates would take longer than all the rest."""
-    return httpx.get(url, timeout=seconds, trust_env=False, verify=False)
