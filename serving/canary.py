@@ -99,7 +99,8 @@ class Canary:
         """What it takes; None, and why, while it is not ready or is no service of ours."""
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                answer = await self._client.get(f"{self._address}/ready")
+                # Over a connection of its own: one that is kept goes on reaching an instance that was replaced.
+                answer = await self._client.get(f"{self._address}/ready", headers={"Connection": "close"})
             return Taking.model_validate_json(answer.raise_for_status().content), ""
         except (httpx.HTTPError, TimeoutError, ValueError) as error:  # ValueError: other content, or an impossible name
             return None, type(error).__name__

@@ -30,18 +30,24 @@ class Received:
 
 
 class CanaryStub:
-    """What it says at `/ready`, how it answers, and what it has received; any thread may change or read it."""
+    """What it says at `/ready`, how it answers, and what it has received; any thread may change or read it.
+
+    `asked_over` has the caller's port of each question at `/ready`: one for each connection.
+    """
 
     def __init__(self) -> None:
         self.url = ""
         self.says: dict[str, Any] | str = {"status": "ready", "model_version": "stub", "share": 1}
         self.received: list[Received] = []
+        self.asked_over: list[int] = []
         self.answering: Answering = answers(200)
         self.at_once = 0
         self.most_at_once = 0
         self.left = 0
 
-    async def ready(self) -> Any:
+    async def ready(self, request: Request) -> Any:
+        assert request.client is not None
+        self.asked_over.append(request.client.port)
         return Response(self.says) if isinstance(self.says, str) else self.says
 
     async def answer(self, request: Request) -> Response:

@@ -137,7 +137,7 @@ def test_few_pictures_are_begun_ahead_however_many_there_are() -> None:
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predicting]:
     """More pictures than a program predicts before it is noticed."""
     work = Predicting(tmp_path_factory.mktemp("many"))
-    for number in range(100):
+    for number in range(400):
         work.put(f"{number % 4}/{number}.png", picture(number % 40))
     yield work
 
