@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.callers import Callers
-from tests.canary_stub import hears, wait_until
+from tests.canary_stub import canary_stub, hears, wait_until
 from tests.onnx_model import write_release
 from tests.rig import free_port
 from tests.serving_process import Service, running
@@ -151,3 +151,11 @@ def test_a_service_that_is_its_own_canary_sends_a_request_on_once(releases: Path
             assert [version(http) for _ in range(5)] == ["7"] * 5
         assert figure(service, 'wms_canary_requests_total{outcome="answered"}') == 5
         assert figure(service, 'wms_predictions_total{model_version="7"}') == 5
+
+
+def test_the_canary_is_asked_over_a_new_connection_each_time(releases: Path, tmp_path: Path) -> None:
+    """One that is kept goes on reaching an instance that was replaced."""
+    with canary_stub() as stub, running(releases / "7", tmp_path / "7.log", WMS_SERVING_CANARY=stub.url, **SETTINGS):
+        wait_until(lambda: len(stub.asked_over) >= 3)
+        over = list(stub.asked_over)
+    assert len(set(over)) == len(over)

@@ -247,9 +247,3 @@ def test_a_service_that_ends_finishes_what_is_at_the_canary(tmp_path: Path, stub
         service.process.send_signal(signal.SIGTERM)
         assert asked.result().raise_for_status().json()["model_version"] == "7"
         assert service.process.wait(30) == 0
-
-
-def test_it_is_asked_over_a_new_connection_each_time(service: Service, stub_of_all: CanaryStub) -> None:
-    stub_of_all.asked_over.clear()
-    wait_until(lambda: len(stub_of_all.asked_over) >= 3)
-    assert len(set(stub_of_all.asked_over)) == len(stub_of_all.asked_over)
