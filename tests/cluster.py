@@ -30,7 +30,7 @@ HOST: Final = os.environ.get("NODE_HOST", "127.0.0.1")
 """Where node ports are reached from here."""
 SMALL: Final = "small.json"
 """In a test's folder: values of pods that are small and leave soon."""
-_SMALL: Final = {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}, "preStopSeconds": 3}
+SMALL_PODS: Final = {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}, "preStopSeconds": 3}
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,8 @@ class Cluster:
 
     def _small(self) -> Path:
         values = self.folder / SMALL
-        values.write_text(json.dumps(_SMALL))
+        values.write_text(json.dumps(SMALL_PODS))
         return values
-
-    def delete_namespaces(self) -> None:
-        """Without waiting until they are gone."""
-        found = kubectl("get", "namespaces", "--output=name").split()
-        mine = [name for name in found if name.startswith(f"namespace/{self.name}-")]
-        if mine:
-            kubectl("delete", "--wait=false", *mine)
 
 
 @contextmanager
@@ -103,7 +96,7 @@ def running(folder: Path) -> Iterator[Cluster]:
         try:
             yield cluster
         finally:
-            cluster.delete_namespaces()
+            delete_namespaces(cluster.name)
 
 
 def require_cluster() -> None:
@@ -114,6 +107,14 @@ def require_cluster() -> None:
     for variable in ("KUBECONFIG", "REGISTRY"):
         if not os.environ.get(variable):
             pytest.skip(f"NO CLUSTER: {variable} is not set, so nothing was deployed on Kubernetes")
+
+
+def delete_namespaces(prefix: str) -> None:
+    """Without waiting until they are gone."""
+    found = kubectl("get", "namespaces", "--output=name").split()
+    mine = [name for name in found if name.startswith(f"namespace/{prefix}-")]
+    if mine:
+        kubectl("delete", "--wait=false", *mine)
 
 
 def kubectl(*arguments: str) -> str:

@@ -59,8 +59,9 @@ def deployments(tmp_path: Path, blank_mlflow: bytes, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, value)
     world = DeploymentsWorld(home, blank_mlflow)
     yield world
-    for name in NAMES:
-        world.parts.deployer.environments.machine(name).stop()
+    if world.parts.deployer.environments.kind != "k3s":
+        for name in NAMES:
+            world.parts.deployer.environments.machine(name).stop()
 
 
 @pytest.fixture

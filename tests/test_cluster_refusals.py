@@ -84,7 +84,7 @@ def test_a_quota_that_is_used_up_is_named(cluster: Cluster, seven: Package) -> N
 
 def test_a_secret_that_is_missing_is_named(cluster: Cluster, seven: Package) -> None:
     target = cluster.target("production")
-    with pytest.raises(DeploymentError, match='secret "wms-model-api-key" not found'):
+    with pytest.raises(DeploymentError, match=r'secret "wms-model-api-key" not found.*WMS_SERVING_API_KEY'):
         target.put(Track.STABLE, seven)
 
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from wms_ml.errors import DeploymentError, ReleaseError
+from wms_resources.cluster.cluster_namespace import KEY_SECRET
 from wms_resources.cluster.kubectl import Kubectl
 
 _IMAGE: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ImageInspectError", "ErrImageNeverPull"}
 )
 _SET_UP: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_NO_KEY: Final = "production wants a key that callers must show: set WMS_SERVING_API_KEY to a long random text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _of_pod(kubectl: Kubectl, pod: dict[str, Any]) -> Trouble:
     if reason in _IMAGE:
         return _image(kubectl, pod, f"{reason}: {message}")
     if reason in _SET_UP:
-        remedy = "see the Secrets and settings that its values name"
+        remedy = _NO_KEY if KEY_SECRET in message else "see the Secrets and settings that its values name"
         return Trouble(f"pod {name} cannot be started ({reason}: {message}): {remedy}", hopeless=True)
     state, former = container.get("state", {}), container.get("lastState", {}).get("terminated")
     ended = state.get("terminated") or former
