@@ -1,8 +1,9 @@
 """The service against the one before it, against LitServe, BentoML and MLflow, and against its own bare runtime.
 
-    python -m benchmarks.serving MODEL [--data DIR] [--rounds N] [--seconds S] [--json FILE]
+    python -m benchmarks.serving MODEL [--integers DIR] [--data DIR] [--rounds N] [--seconds S] [--json FILE]
 
-MODEL is a folder with model.onnx, and weights.pt for the service before it. Every server gets the same real pictures
+MODEL is a folder with model.onnx, and weights.pt for the service before it; `--integers` one with the model.onnx of the
+same training, served as int8. Every server gets the same real pictures
 from one other process; all are up during the whole run and take turns in every round, so that a busy moment of the
 machine hits all alike. README.md beside this file says what each table means.
 """
@@ -32,7 +33,7 @@ from benchmarks.serving_servers import BUILD, ROOT, Running, running, servers
 from serving.settings import cores
 from wms_ml.samples import render
 
-SERVERS: Final = ("ours", "float32", "before", "litserve", "bentoml", "mlflow")
+SERVERS: Final = ("ours", "int8", "float32", "before", "litserve", "bentoml", "mlflow")
 _FOLDER: Final = BUILD / "serving-benchmark"
 _SHARED: Final = 0.5
 """Load in open loop that every server gets, as a share of what the first, this service, can bear."""
@@ -108,7 +109,7 @@ def require_same_masks(up: list[Running], model: Path, pictures: list[Path]) -> 
             if found.shape != expected.shape:
                 sys.exit(f"{each.server.name}: the mask of {picture.name} has another size than the picture")
             union = np.count_nonzero(found | expected)
-            if np.count_nonzero(found & expected) < 0.98 * union:
+            if np.count_nonzero(found & expected) < each.server.agrees * union:
                 sys.exit(f"{each.server.name}: the mask of {picture.name} is another one than the model draws")
 
 
@@ -134,9 +135,9 @@ def _mask(content: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(content)).convert("L")) >= 128
 
 
-def release_of(model: Path) -> Path:
+def release_of(model: Path, name: str) -> Path:
     """The model as a release that the service accepts."""
-    folder = _FOLDER / "release"
+    folder = _FOLDER / name
     folder.mkdir()
     shutil.copyfile(model, folder / "model.onnx")
     texts = dict.fromkeys(("model_name", "model_version", "data_version", "tag"), "benchmark")
@@ -161,6 +162,7 @@ def pictures_of(data: Path | None, limit: int) -> list[Path]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="folder with model.onnx and weights.pt")
+    parser.add_argument("--integers", type=Path, help="folder with model.onnx of the same training, served as int8")
     parser.add_argument("--data", type=Path, help="folder with JPEGs, or with images/ (rendered pictures)")
     parser.add_argument("--limit", type=int, default=100, help="pictures to use (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3)
@@ -179,7 +181,10 @@ def main() -> None:
     pictures = pictures_of(asked.data, asked.limit)
     benchmark = Benchmark(model, pictures, asked.seconds)
     with ExitStack() as stack:
-        chosen = servers(model, release_of(model), [name for name in SERVERS if name in asked.servers])
+        release, integers = release_of(model, "release"), None
+        if asked.integers:
+            integers = release_of(asked.integers / "model.onnx", "integers")
+        chosen = servers(model, release, integers, [name for name in SERVERS if name in asked.servers])
         up = [stack.enter_context(running(server, _FOLDER)) for server in chosen]
         require_same_masks(up, model, pictures)
         for number in range(asked.rounds):

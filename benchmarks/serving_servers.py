@@ -37,6 +37,7 @@ class Server:
         order: how a picture is sent to it.
         environment: variables beside the benchmark's own.
         within: name in an answer's JSON under which the mask lies as base64; empty when the answer is the mask.
+        agrees: least IoU of its masks with the bare runtime's.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Server:
     order: Order
     environment: dict[str, str] = field(default_factory=dict)
     within: str = ""
+    agrees: float = 0.98
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,24 @@ def order_for(path: str, form: str = "", template: str = "", accept: str = "imag
     return Order(0, path, [], form, template, accept, 0)
 
 
-def servers(model: Path, release: Path, chosen: list[str]) -> list[Server]:
-    """The servers of those names, in the order of the tables; peers are installed when they are asked for."""
+def servers(model: Path, release: Path, integers: Path | None, chosen: list[str]) -> list[Server]:
+    """The servers of those names, in the order of the tables; peers are installed when they are asked for.
+
+    Args:
+        integers: release of the same training, served as int8.
+    """
     peers = BUILD / "peers" / "bin"
     known = {"ours": _ours(release), "before": _before(), "litserve": _litserve(peers), "bentoml": _bentoml(peers)}
     exact = {"WMS_SERVING_PRECISION": "float32"}
     known["float32"] = replace(known["ours"], name="this service, float32", environment=exact)
+    if integers:
+        known["int8"] = replace(_ours(integers), name="this service, int8", agrees=0.9)
     if {"litserve", "bentoml"} & set(chosen):
         install_peers(peers.parent)
     if "mlflow" in chosen:
         known["mlflow"] = _mlflow(model)
     shared = {MODEL: str(model), "PYTHONPATH": str(ROOT)}
-    picked = [known[name] for name in chosen]
+    picked = [known[name] for name in chosen if name in known]
     return [replace(server, environment=shared | server.environment) for server in picked]
 
 

@@ -1,13 +1,15 @@
 """Who is let in: a few pictures at work, a few that wait for their turn, everybody else is told at once to come back.
 
 A service that accepts all it is sent answers everybody later and later. Here a request is refused before its body is
-read when no place is left, so that whoever is let in waits for little more than the pictures at work.
+read when no place is left, so that whoever is let in waits for little more than the pictures at work. In a rush there
+are places only for those whose turn is near (`serving/rush.py`), unless the settings say how many may wait.
 
 A body that is still arriving holds no place, or a slow sender would keep others out. It holds what it has sent so far,
 of a room that all bodies share until their requests are answered, and it has a time limit.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
@@ -18,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from serving.problems import come_back, refusal
+from serving.rush import Rush
 
 Take = Callable[[int], None]
 """Takes so many bytes of the room for bodies; raises HTTPException, 503 `overloaded`, when it is full."""
@@ -31,7 +34,13 @@ class Admission:
     """
 
     def __init__(
-        self, at_work: int, waiting: int, room: int, seconds: float, told: Callable[[int], None] = lambda _: None
+        self,
+        at_work: int,
+        waiting: int,
+        room: int,
+        seconds: float,
+        told: Callable[[int], None] = lambda _: None,
+        rush: Rush | None = None,
     ) -> None:
         """Open the service.
 
@@ -41,9 +50,13 @@ class Admission:
             room: bytes of all bodies together, arriving, waiting or at work.
             seconds: how long a body may take to arrive, and as long a turn to come.
             told: hears how many wait, whenever that changes.
+            rush: says whether one more may wait where there is a place; None: everybody may.
         """
         self.at_work = at_work
-        self._places = at_work + waiting
+        self._most_waiting = waiting
+        self._taken = 0
+        self._began: list[float] = []
+        self._rush = rush
         self._room = room
         self._seconds = seconds
         self._told = told
@@ -53,16 +66,22 @@ class Admission:
     @property
     def has_place(self) -> bool:
         """Whether a place is left."""
-        return self._places > 0
+        waiting = self._taken - self.at_work
+        if waiting < 0:
+            return True
+        if waiting >= self._most_waiting:
+            return False
+        return self._rush is None or self._rush.lets_wait(time.monotonic(), waiting, self._began)
 
-    def require_place(self) -> None:
-        """Refuse whoever comes when every place is taken.
+    def come(self) -> None:
+        """Somebody comes, who is refused when every place is taken.
 
         Raises:
             HTTPException: 503 `overloaded`.
         """
-        if not self.has_place:
-            raise _overloaded("every place is taken")
+        if self._rush:
+            self._rush.came(time.monotonic())
+        self._require_place()
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -71,12 +90,12 @@ class Admission:
         Raises:
             HTTPException: 503 `overloaded`.
         """
-        self.require_place()
-        self._places -= 1
+        self._require_place()
+        self._taken += 1
         try:
             yield
         finally:
-            self._places += 1
+            self._taken -= 1
 
     @contextmanager
     def room(self) -> Iterator[Take]:
@@ -122,10 +141,15 @@ class Admission:
         except WouldBlock:
             with self._counted():
                 await self._wait(request)
+        began = time.monotonic()
+        self._began.append(began)
         try:
             yield
         finally:
+            self._began.remove(began)
             self._turns.release()
+            if self._rush:
+                self._rush.worked(time.monotonic() - began)
 
     async def _wait(self, request: Request) -> None:
         has_turn = False
@@ -139,6 +163,10 @@ class Admission:
             raise _overloaded("the turn did not come in time")
         if not has_turn:
             raise ClientDisconnect
+
+    def _require_place(self) -> None:
+        if not self.has_place:
+            raise _overloaded("every place is taken")
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from serving.inference import Found
 from serving.loading import Loading, Model
 from serving.metrics import Metrics
 from serving.prediction_log import PredictionLog
+from serving.rush import Rush
 from serving.settings import ServingSettings
 from serving.windows import Window, window_of
 from wms_ml.prediction_rows import Facts
@@ -41,8 +42,9 @@ class Service:
         self.loading = Loading(folder, settings)
         # Room for the largest batch, or for as many pictures of the largest size.
         room = settings.batch_pictures * settings.max_bytes + 2**20
+        rush = None if settings.queue else Rush(settings.at_work)
         self.admission = Admission(
-            settings.at_work, settings.waiting, room, settings.request_seconds, self.metrics.waiting
+            settings.at_work, settings.waiting, room, settings.request_seconds, self.metrics.waiting, rush
         )
         self.canary = (
             Canary(str(settings.canary), settings.canary_seconds, self.metrics.sent_on) if settings.canary else None
@@ -82,7 +84,7 @@ class Service:
             HTTPException: 503, `not-ready` or `overloaded`.
         """
         model = self.loading.model()
-        self.admission.require_place()
+        self.admission.come()
         return model
 
     async def predict(

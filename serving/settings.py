@@ -44,7 +44,9 @@ class ServingSettings(BaseSettings):
 
     workers: int = Field(0, ge=0, le=256, description="pictures at work at once; 0: as many as there are cores")
     threads: int = Field(0, ge=0, le=256, description="the model's threads for each; 0: cores divided by workers")
-    queue: int = Field(0, ge=0, le=10_000, description="pictures that may wait for their turn; 0: half as many as work")
+    queue: int = Field(
+        0, ge=0, le=10_000, description="pictures that may wait for their turn; 0: as many as work, in a rush fewer"
+    )
 
     precision: Literal["auto", "float32"] = Field(
         "auto", description="of the model's arithmetic; `auto`: bfloat16 where the processor has it and masks stay"
@@ -93,12 +95,8 @@ class ServingSettings(BaseSettings):
 
     @property
     def waiting(self) -> int:
-        """Pictures that may wait: half as many as are at work.
-
-        At twice the load that it can bear, p99 of those let in was then 0.9 and 1.4 times that of a lone caller, and
-        with as many as are at work 2.3 times (2 cores, two rounds each).
-        """
-        return self.queue or (self.at_work + 1) // 2
+        """Pictures that may wait: as many as are at work, of which in a rush only those whose turn is near do."""
+        return self.queue or self.at_work
 
 
 def load_settings(**overrides: Any) -> ServingSettings:
