@@ -1,6 +1,7 @@
 """What several test files need: a drop, and servers that are started once."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tests.s3 import AWS, new_bucket, serving
 
 # Two tests at a time on two cores: threads of one would only wait for those of the other. Read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Who is started in the background ignores Ctrl-C, and so do all its children: commands here are stopped by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
