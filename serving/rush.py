@@ -10,8 +10,12 @@ from collections.abc import Sequence
 from typing import Final
 
 _LOOKED_AT: Final = 4
-"""Pictures for each place at work, back to which the arrivals are looked at: fewer would take a burst for a rush, and
-with more the queue is full before a rush is noticed."""
+"""Pictures for each place at work whose time the arrivals are counted over: in a shorter one a burst looks like a rush,
+in a longer one the queue is full before a rush is noticed."""
+
+_TOO_MANY: Final = 5
+"""Pictures for each place at work that make a rush when they come in that time. A quarter more than can be answered:
+callers who ask again as soon as they are answered come as often as is answered, and nobody has to be refused."""
 
 _NEAR: Final = 0.5
 """Share of its usual time that a picture has been at work when the turn after it is near."""
@@ -31,7 +35,7 @@ class Rush:
         """
         self._at_work = at_work
         self._usual = 0.0
-        self._came: deque[float] = deque(maxlen=_LOOKED_AT * at_work + 1)
+        self._came: deque[float] = deque(maxlen=_TOO_MANY * at_work + 1)
         self._until = 0.0
 
     def came(self, now: float) -> None:
