@@ -13,15 +13,15 @@ _LOOKED_AT: Final = 4
 """Pictures for each place at work whose time the arrivals are counted over: in a shorter one a burst looks like a rush,
 in a longer one the queue is full before a rush is noticed."""
 
-_TOO_MANY: Final = 5
-"""Pictures for each place at work that make a rush when they come in that time. A quarter more than can be answered:
-callers who ask again as soon as they are answered come as often as is answered, and nobody has to be refused."""
+_TOO_MANY: Final = 6
+"""Pictures for each place at work that make a rush when they come in that time. Half as many again as can be
+answered: callers who ask again as soon as they are answered come as often as is answered, and need not be refused."""
 
 _NEAR: Final = 0.5
 """Share of its usual time that a picture has been at work when the turn after it is near."""
 
-_NEW: Final = 0.1
-"""How much the newest picture counts in the usual time."""
+_NEW: Final = 0.3
+"""How much the newest picture counts in the usual time: enough to forget the first ones, which are slow."""
 
 
 class Rush:
