@@ -77,7 +77,7 @@ def test_who_would_wait_in_a_rush_is_refused_though_there_is_a_place(heeded: boo
         rush = Rush(1)
         rush.worked(60)
         admission = Admission(1, 1, 0, 30, rush=rush if heeded else None)
-        for _ in range(5):
+        for _ in range(7):
             admission.come()
         with admission.place():
             async with admission.turn(NOBODY):
