@@ -28,7 +28,7 @@ dev: $(STAMP)
 	$(BIN)/wms dev
 
 # A file's tests stay together: many share a set-up. Three at a time, since most of them wait for processes; in the order
-# of their names, for otherwise files of few and long tests come last and alone.
+# of tests/conftest.py, for otherwise files of few and long tests come last and alone.
 test: $(STAMP)
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 

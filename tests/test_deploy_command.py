@@ -10,6 +10,8 @@ from tests.rollout_world import blue_photo
 from wms.runs import RunFailedError
 from wms_ml.errors import DeploymentError, GateError
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["tests.deployments_world"]
 
 

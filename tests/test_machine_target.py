@@ -20,6 +20,8 @@ from wms_resources.machine.container_target import ContainerTarget
 from wms_resources.machine.instances import Role
 from wms_resources.machine.process_target import ProcessTarget
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=[ProcessTarget, ContainerTarget])
 def images(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:

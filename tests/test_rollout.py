@@ -21,6 +21,8 @@ from wms_resources.deployment.targets import Package
 from wms_resources.deployment.trials import end_trial, trial
 from wms_resources.machine.service_processes import ProcessRunner
 
+pytestmark = pytest.mark.slow
+
 WATCHED = replace(QUICK, seconds=60, requests=10)
 """A watch that people's own pictures decide; it ends early when the canary fails."""
 

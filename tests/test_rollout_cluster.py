@@ -27,6 +27,8 @@ from wms_resources.deployment.rollout import Step
 from wms_resources.deployment.targets import Package, Track
 from wms_resources.deployment.trials import end_trial, trial
 
+pytestmark = pytest.mark.slow
+
 KILLED_AT = (
     (Step.PUT_CANARY, 0),
     (Step.PUT_CANARY, 1.5),  # Helm is at work

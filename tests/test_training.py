@@ -24,6 +24,8 @@ from wms_ml.predictor import Predictor
 from wms_ml.recipe import PRESETS, Recipe
 from wms_ml.reporting import steps
 
+pytestmark = pytest.mark.slow
+
 FAST = ["--size", "64", "--start-scale", "0.5", "--epochs", "4", "--encoder", "resnet18", "--learning-rate", "0.003"]
 FAST += ["--schedule", "cosine", "--augmentation", "strong"]
 

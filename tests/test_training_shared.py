@@ -10,6 +10,8 @@ import torch
 
 from tests.builders import drop_folder
 
+pytestmark = pytest.mark.slow
+
 FEW = ["--size", "64", "--epochs", "1", "--encoder", "tu-tf_efficientnet_lite0", "--averaging", "0"]
 FEW += ["--learning-rate", "1e-4", "--batch-size", "8", "--augmentation", "mild", "--precision", "32-true"]
 TOLERANCE = 0.6
