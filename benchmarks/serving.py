@@ -53,20 +53,23 @@ class Benchmark:
         self._seconds = seconds
 
     def round(self, up: list[Running], number: int) -> None:
-        """Measure everything once."""
-        for each in up:
-            self._note("closed", each.server.name, self._sent(each, connections=cores() + (cores() + 1) // 2))
+        """Measure everything once; what is compared most closely, one right after the other."""
+        self._closed(up[0])
         self._note("bare", "full", self._bare(workers=cores()))
         self._note("bare", "single", self._bare(workers=1))
+        self._note("load", "unloaded", self._sent(up[0], connections=1))
+        for each in up[1:]:
+            self._closed(each)
         shared = _SHARED * next(iter(self.measured["closed"].values()))[0].rate
         for each in up:
             self._note("open", each.server.name, self._sent(each, rate=shared, seed=number))
-        if up[0].server.name == "this service":
-            self._overload(up[0], number)
+        self._overload(up[0], number)
+
+    def _closed(self, each: Running) -> None:
+        self._note("closed", each.server.name, self._sent(each, connections=cores() + (cores() + 1) // 2))
 
     def _overload(self, service: Running, number: int) -> None:
         sustainable = self.measured["closed"][service.server.name][0].rate
-        self._note("load", "unloaded", self._sent(service, connections=1))
         for share in _LOADS:
             name = f"{share:g} times what it can bear"
             self._note("load", name, self._sent(service, rate=share * sustainable, seed=number))
@@ -167,7 +170,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=100, help="pictures to use (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8, help="of each measurement (%(default)s)")
-    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=SERVERS, help="whom to measure (all)")
+    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=SERVERS, help="whom to measure beside this one (all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     return parser.parse_args()
 
@@ -184,7 +187,7 @@ def main() -> None:
         release, integers = release_of(model, "release"), None
         if asked.integers:
             integers = release_of(asked.integers / "model.onnx", "integers")
-        chosen = servers(model, release, integers, [name for name in SERVERS if name in asked.servers])
+        chosen = servers(model, release, integers, [name for name in SERVERS if name in {SERVERS[0], *asked.servers}])
         up = [stack.enter_context(running(server, _FOLDER)) for server in chosen]
         require_same_masks(up, model, pictures)
         for number in range(asked.rounds):

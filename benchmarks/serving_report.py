@@ -1,4 +1,7 @@
-"""What the measurements of the serving benchmark say: medians over rounds, ratios, and the tables that show them."""
+"""What the measurements of the serving benchmark say: medians over rounds, and the tables that show them.
+
+Ratios are medians too, of those within each round: a machine that is slower for a minute is so for both sides.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -67,6 +70,12 @@ def middle(rounds: Sequence[Figures]) -> Figures:
     return Figures(**{name: sum(all_) if name == "count" else median(all_) for name, all_ in columns.items()})
 
 
+def ratio(rounds: Sequence[Figures], others: Sequence[Figures], name: str) -> float:
+    """The median of one figure's ratios, round by round; NaN where there was nothing to divide by."""
+    pairs = [(getattr(one, name), getattr(other, name)) for one, other in zip(rounds, others, strict=True)]
+    return median(one / other if other else float("nan") for one, other in pairs)
+
+
 Measured = dict[str, dict[str, list[Figures]]]
 """By section (`closed`, `open`, `bare`, `load`) and by row, the figures of every round."""
 
@@ -78,71 +87,57 @@ def report(measured: Measured) -> str:
 
 def _closed(measured: Measured) -> str:
     rows = measured["closed"]
-    ours = middle(next(iter(rows.values())))
-    head = ("closed loop", "pictures/s", "range", "this service is", "p50 ms", "p99 ms", "CPU ms each", "failed")
+    ours = next(iter(rows.values()))
+    head = ("closed loop", "pictures/s", "range", "this service is", "p50 ms", "p99 ms", "CPU ms each", "times our CPU")
     lines = []
     for name, rounds in rows.items():
         each, rates = middle(rounds), [one.rate for one in rounds]
+        if each.failed + each.refused:
+            name = f"{name} ({each.failed + each.refused:.1%} failed)"
         extent = f"{min(rates):.1f} to {max(rates):.1f}"
-        faster = f"{ours.rate / each.rate:.2f} times as fast" if each.rate else "-"
-        lost = f"{each.failed + each.refused:.1%}"
-        lines.append(
-            (name, f"{each.rate:.1f}", extent, faster, f"{each.p50:.0f}", f"{each.p99:.0f}", f"{each.cpu:.0f}", lost)
-        )
+        faster = f"{ratio(ours, rounds, 'rate'):.2f} times as fast"
+        cpu = (f"{each.cpu:.0f}", f"{ratio(rounds, ours, 'cpu'):.2f}")
+        lines.append((name, f"{each.rate:.1f}", extent, faster, f"{each.p50:.0f}", f"{each.p99:.0f}", *cpu))
     return table(head, lines)
 
 
 def _open(measured: Measured) -> str:
     rows = measured["open"]
-    ours = middle(next(iter(rows.values())))
+    ours = next(iter(rows.values()))
     head = ("open loop, the same for all", "asked/s", "p50 ms", "p99 ms", "times our p50", "times our p99", "failed")
     lines = []
     for name, rounds in rows.items():
         each = middle(rounds)
-        ratios = (f"{each.p50 / ours.p50:.2f}", f"{each.p99 / ours.p99:.2f}")
+        ratios = tuple(f"{ratio(rounds, ours, name):.2f}" for name in ("p50", "p99"))
         lost = f"{each.failed + each.refused:.1%}"
         lines.append((name, f"{each.asked:.1f}", f"{each.p50:.0f}", f"{each.p99:.0f}", *ratios, lost))
     return table(head, lines)
 
 
 def _bare(measured: Measured) -> str:
-    full, single = (overhead(measured, load) for load in ("full", "single"))
-    head = ("this service above its bare runtime", "bare", "service", "overhead")
-    return table(
-        head,
-        [
-            (
-                "all cores busy, pictures/s",
-                *_pair(full, "rate"),
-                f"{full['bare'].rate / full['service'].rate - 1:+.1%}",
-            ),
-            ("all cores busy, CPU ms each", *_pair(full, "cpu"), f"{full['service'].cpu / full['bare'].cpu - 1:+.1%}"),
-            ("one at a time, p50 ms", *_pair(single, "p50"), f"{single['service'].p50 / single['bare'].p50 - 1:+.1%}"),
-        ],
-    )
+    busy, lone = measured["bare"]["full"], measured["bare"]["single"]
+    service, alone = next(iter(measured["closed"].values())), measured["load"]["unloaded"]
+    rows = [
+        ("all cores busy, pictures/s", *_pair(busy, service, "rate"), f"{ratio(busy, service, 'rate') - 1:+.1%}"),
+        ("all cores busy, CPU ms each", *_pair(busy, service, "cpu"), f"{ratio(service, busy, 'cpu') - 1:+.1%}"),
+        ("one at a time, p50 ms", *_pair(lone, alone, "p50"), f"{ratio(alone, lone, 'p50') - 1:+.1%}"),
+    ]
+    return table(("this service above its bare runtime", "bare", "service", "overhead"), rows)
 
 
-def overhead(measured: Measured, load: str) -> dict[str, Figures]:
-    """The medians of the bare runtime and of the service, `full` (all cores busy) or `single` (one at a time)."""
-    service = next(iter(measured["closed"].values())) if load == "full" else measured["load"]["unloaded"]
-    return {"bare": middle(measured["bare"][load]), "service": middle(service)}
-
-
-def _pair(sides: dict[str, Figures], name: str) -> tuple[str, str]:
-    return f"{getattr(sides['bare'], name):.1f}", f"{getattr(sides['service'], name):.1f}"
+def _pair(bare: Sequence[Figures], service: Sequence[Figures], name: str) -> tuple[str, str]:
+    return f"{getattr(middle(bare), name):.1f}", f"{getattr(middle(service), name):.1f}"
 
 
 def _load(measured: Measured) -> str:
     rows = measured["load"]
-    calm = middle(rows["unloaded"])
     head = ("this service under load", "asked/s", "answered", "503", "failed", "p50 ms", "p99 ms", "times unloaded p99")
     lines = []
     for name, rounds in rows.items():
         each = middle(rounds)
         shares = tuple(f"{share:.1%}" for share in (each.admitted, each.refused, each.failed))
-        lines.append(
-            (name, f"{each.asked:.1f}", *shares, f"{each.p50:.0f}", f"{each.p99:.0f}", f"{each.p99 / calm.p99:.2f}")
-        )
+        times = f"{ratio(rounds, rows['unloaded'], 'p99'):.2f}"
+        lines.append((name, f"{each.asked:.1f}", *shares, f"{each.p50:.0f}", f"{each.p99:.0f}", times))
     return table(head, lines)
 
 
