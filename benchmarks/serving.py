@@ -170,7 +170,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=100, help="pictures to use (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8, help="of each measurement (%(default)s)")
-    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=SERVERS, help="whom to measure beside this one (all)")
+    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=SERVERS, help="whom else to measure (all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     return parser.parse_args()
 

@@ -239,9 +239,8 @@ class Deployer:
         return f"'production' is version {serves} again", moved
 
     def _note(self, version: ModelVersion, image: ReleaseImage) -> None:
-        """Have the version name its image, and its card with it."""
+        """Have the version name its image, and its card with it; the same again mends what a kill left half done."""
         from wms_resources.after_promotion import renew_card  # brings a template engine, which loading is spared
 
-        if version.tags.get(IMAGE_TAG) != image.image:
-            self.registry.note(version.version, {IMAGE_TAG: image.image})
-            renew_card(self.registry, self.promoter.data_repo, self.workspace, version)
+        self.registry.note(version.version, {IMAGE_TAG: image.image})
+        renew_card(self.registry, self.promoter.data_repo, self.workspace, version)
