@@ -3,9 +3,9 @@
     python -m benchmarks.serving MODEL [--integers DIR] [--data DIR] [--rounds N] [--seconds S] [--json FILE]
 
 MODEL is a folder with model.onnx, and weights.pt for the service before it; `--integers` one with the model.onnx of the
-same training, served as int8. Every server gets the same real pictures
-from one other process; all are up during the whole run and take turns in every round, so that a busy moment of the
-machine hits all alike. README.md beside this file says what each table means.
+same training, served as int8. Every server gets the same real pictures from one other process; all are up during the
+whole run and take turns in every round, so that a busy moment of the machine hits all alike. README.md beside this file
+says what each table means.
 """
 
 import argparse

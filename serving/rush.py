@@ -33,7 +33,6 @@ class Rush:
         Args:
             at_work: pictures at work at once.
         """
-        self._at_work = at_work
         self._usual = 0.0
         self._came: deque[float] = deque(maxlen=_TOO_MANY * at_work + 1)
         self._until = 0.0

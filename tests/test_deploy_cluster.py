@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from tests import cluster, containers
 from tests.deployments_world import Command, DeploymentsWorld, told
-from tests.uploads import photo
 from wms_resources.model_facts import IMAGE_TAG
 
 KEY = "a-long-random-text"
@@ -64,9 +62,7 @@ def test_a_promoted_version_gets_its_image_its_pods_and_a_card_that_names_the_im
     deployments.promoted("two")
     second = told(cli, "deploy")
     assert (second["model_version"], second["address"]) == ("2", first["address"])
-    asked = {"files": {"image": photo()}, "headers": {"X-API-Key": KEY}, "timeout": 60}
-    answer = httpx.post(f"{second['address']}/predict", **asked).raise_for_status()
-    assert answer.json()["model_version"] == "2"
+    assert cluster.predict(second["address"], KEY) == "2"
     newest, oldest = deployments.shown()
     assert (oldest["image origin"], newest["image origin"]) == ("built", "appended")
     assert newest["bytes pushed"] < oldest["bytes pushed"] / 100

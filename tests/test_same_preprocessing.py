@@ -23,6 +23,9 @@ from wms_ml.samples import render
 BOUND = 1.5
 """Mean difference, of 255, that decoding at a fraction may make: what `Upright.network_input` promises."""
 
+RENDERED_BOUND = 1.0
+"""The same of rendered pictures, which have less noise."""
+
 PICTURES = os.environ.get("WMS_TEST_PICTURES", "")
 """A folder of real pictures, where there is one."""
 
@@ -108,7 +111,7 @@ def test_what_is_decoded_at_a_fraction_is_the_same_within_the_bound(
     data = encoded(Image.open(io.BytesIO(render(3, 1, (401, 533)).image_jpeg)), kind, tag)
     found = service.find(data, crop=False)
     assert max(found.picture.image.size) == 267
-    assert difference(served(found), trained_on(data, tmp_path)) < BOUND
+    assert difference(served(found), trained_on(data, tmp_path)) < RENDERED_BOUND
     assert found.picture.size == decode(data).size
 
 

@@ -20,6 +20,9 @@ from wms_resources.deployment.golden import Golden
 from wms_resources.deployment.service_calls import calling, mask_for
 from wms_resources.deployment.targets import Target, Track
 
+_OUTCOMES: Final = ("answered", "failed", "busy")
+"""How a request ends that the stable track sends on (`serving/metrics.py`)."""
+
 _AGAIN_SECONDS: Final = 1
 """After so long an instance that did not answer is asked once more: a connection may break by accident."""
 
@@ -77,7 +80,7 @@ class Watch:
         rows = ["| | stable | canary |", "| --- | ---: | ---: |"]
         pairs = (_cells(self.stable, self.sent[0]), _cells(self.canary, self.sent[1]))
         rows += [f"| {name} | {pairs[0][name]} | {pairs[1][name]} |" for name in pairs[0]]
-        sent_on = ", ".join(f"{self.stable.forwarded(each)} {each}" for each in ("answered", "failed", "busy"))
+        sent_on = ", ".join(f"{self.stable.forwarded(each)} {each}" for each in _OUTCOMES)
         return "\n".join([*rows, "", f"Sent on to the canary: {sent_on}. {self.words[0].upper()}{self.words[1:]}."])
 
 
@@ -135,7 +138,7 @@ class _Watcher:
     def _require_share(self) -> None:
         """Golden pictures stand in for people who did not call, and not for those whose pictures were never sent on."""
         stable, share = self._tallies[Track.STABLE].figures, self._plan.share
-        sent_on = sum(stable.forwarded(each) for each in ("answered", "failed", "busy"))
+        sent_on = sum(stable.forwarded(each) for each in _OUTCOMES)
         due = (stable.requests + sent_on) * share
         if not sent_on and due >= self._plan.requests:
             raise DeploymentError(
