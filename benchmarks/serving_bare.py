@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 
 from benchmarks.serving_plain import Plain
-from serving.inference import mask_file
+from serving.mask_png import mask_png
 from serving.precision import predictor_of
 from serving.release import Release
 from serving.settings import ServingSettings
@@ -33,7 +33,7 @@ def own(model: Path, threads: int, workers: int) -> Pipeline:
     at_least = enough_for(predictor.size)
 
     def run(data: bytes) -> bytes:
-        return mask_file(predictor.predict_upright(decode(data, MAX_PIXELS, at_least)).mask)
+        return mask_png(predictor.predict_upright(decode(data, MAX_PIXELS, at_least)).mask)
 
     return run
 

@@ -4,7 +4,6 @@ Left to itself, OpenVINO chooses its arithmetic by the processor: bfloat16 where
 is emulated and four times slower than float32. Here it is always told. In float32 its masks are those of onnxruntime.
 """
 
-import sys
 from pathlib import Path
 from queue import LifoQueue
 from threading import Lock
@@ -42,7 +41,9 @@ class ModelFile:
         if not path.is_file():
             raise DataError(f"no model file at {path}")
         self._path = path
-        self._core = _core()
+        from wms_ml.quiet_openvino import openvino
+
+        self._core = openvino.Core()
         try:
             self._model = self._core.read_model(path.read_bytes())
         except (RuntimeError, OSError) as error:
@@ -64,6 +65,8 @@ class ModelFile:
         Raises:
             DataError: it takes no square pictures, answers in another shape, or has operators that are not known.
         """
+        from wms_ml.graph import lighten
+
         wanted: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": _TYPES[precision],
             "NUM_STREAMS": at_once,
@@ -74,6 +77,7 @@ class ModelFile:
             size = self._model.input(0).partial_shape[1].get_length()
             # With a length left open, kernels would be chosen in the first inferences, by several threads at a time.
             self._model.reshape([1, size, size, 3])
+            lighten(self._model)
             with _FIRST:
                 return Network(self._core.compile_model(self._model, "CPU", wanted), size, at_once)
         except RuntimeError as error:
@@ -113,15 +117,6 @@ class Network:
         if output.shape != (self.size, self.size):  # an empty answer would be taken for an empty mask
             raise DataError(f"the model answers a picture of {self.size} pixels a side with {output.shape} values")
         return output
-
-
-def _core() -> "openvino.Core":
-    # On import it would write an identifier into people's home folders, and report to its maker under it; without the
-    # package that does so it does neither.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # Python's way to say: not there
-    import openvino  # a tenth of a second that programs which load no model are spared
-
-    return openvino.Core()
 
 
 def has_bfloat16() -> bool:
