@@ -14,13 +14,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 
-from anyio import CancelScope, CapacityLimiter, WouldBlock, create_task_group, move_on_after
 from fastapi import Request
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from serving.problems import come_back, refusal
 from serving.rush import Rush
+from serving.turns import Done, LateError, Result, Turns
 
 Take = Callable[[int], None]
 """Takes so many bytes of the room for bodies; raises HTTPException, 503 `overloaded`, when it is full."""
@@ -55,13 +54,10 @@ class Admission:
         self.at_work = at_work
         self._most_waiting = waiting
         self._taken = 0
-        self._began: list[float] = []
         self._rush = rush
         self._room = room
         self._seconds = seconds
-        self._told = told
-        self._turns = CapacityLimiter(at_work)
-        self._waiting = 0
+        self._turns = Turns(at_work, seconds, told)
 
     @property
     def has_place(self) -> bool:
@@ -71,7 +67,7 @@ class Admission:
             return True
         if waiting >= self._most_waiting:
             return False
-        return self._rush is None or self._rush.lets_wait(time.monotonic(), waiting, self._began)
+        return self._rush is None or self._rush.lets_wait(time.monotonic(), waiting, self._turns.began)
 
     def come(self) -> None:
         """Somebody comes, who is refused when every place is taken.
@@ -128,62 +124,24 @@ class Admission:
             message = f"the request did not arrive within {self._seconds:g} s: send it again, or less"
             raise refusal(HTTPStatus.REQUEST_TIMEOUT, "timeout", message, {"Connection": "close"}) from error
 
-    @asynccontextmanager
-    async def turn(self, request: Request) -> AsyncIterator[None]:
-        """A turn at work, first come, first served. The request's body has been read.
+    async def work(self, request: Request, job: Callable[[], Result]) -> Done[Result]:
+        """Have a job done in a thread, first come, first served. The request's body has been read.
 
         Raises:
-            HTTPException: 503 `overloaded`: it did not come in time.
+            HTTPException: 503 `overloaded`: its turn did not come in time.
             ClientDisconnect: the caller went away while waiting.
         """
         try:
-            self._turns.acquire_nowait()
-        except WouldBlock:
-            with self._counted():
-                await self._wait(request)
-        began = time.monotonic()
-        self._began.append(began)
-        try:
-            yield
-        finally:
-            self._began.remove(began)
-            self._turns.release()
-            if self._rush:
-                self._rush.worked(time.monotonic() - began)
-
-    async def _wait(self, request: Request) -> None:
-        has_turn = False
-        async with create_task_group() as group:
-            group.start_soon(cancel_when_gone, request, group.cancel_scope)
-            with move_on_after(self._seconds) as patience:
-                await self._turns.acquire()
-                has_turn = True
-            group.cancel_scope.cancel()
-        if patience.cancelled_caught:
-            raise _overloaded("the turn did not come in time")
-        if not has_turn:
-            raise ClientDisconnect
+            done = await self._turns.work(request, job)
+        except LateError as error:
+            raise _overloaded("the turn did not come in time") from error
+        if self._rush:
+            self._rush.worked(done.worked)
+        return done
 
     def _require_place(self) -> None:
         if not self.has_place:
             raise _overloaded("every place is taken")
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._waiting += 1
-        self._told(self._waiting)
-        try:
-            yield
-        finally:
-            self._waiting -= 1
-            self._told(self._waiting)
-
-
-async def cancel_when_gone(request: Request, scope: CancelScope) -> None:
-    """End `scope` when the caller of a request, whose body has been read, goes away."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
 
 
 def _overloaded(why: str) -> HTTPException:

@@ -1,9 +1,8 @@
 """One service: its model, its places, its figures, and the way of a picture through them."""
 
-import time
+from functools import partial
 from pathlib import Path
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 
 from serving.admission import Admission
@@ -97,11 +96,8 @@ class Service:
             HTTPException: 503 `overloaded`.
             ClientDisconnect: the caller went away.
         """
-        came = time.perf_counter()
-        async with self.admission.turn(request):
-            waited = (time.perf_counter() - came) * 1000
-            # A limiter of its own: the turn is the limit, and the default one is for small things.
-            found = await to_thread.run_sync(model.inference.find, data, crop, shape, limiter=CapacityLimiter(1))
+        done = await self.admission.work(request, partial(model.inference.find, data, crop, shape))
+        found, waited = done.result, done.waited * 1000
         window = window_of(found, waited, model.release.model_version)
         self.metrics.predicted(window.timings.total / 1000)
         self._log.offer(_facts(request, window, found), found.picture.image)

@@ -8,16 +8,16 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from anyio import create_task_group
+from anyio import CancelScope, create_task_group
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from serving.admission import cancel_when_gone
 from serving.canary import Canary
 from serving.forwarding import was_sent_on
 from serving.service import Service
+from serving.turns import gone
 from serving.uploads import read_pieces
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -53,13 +53,18 @@ def _split_with(canary: Canary, service: Service) -> type[APIRoute]:
 async def _unless_gone(request: Request, canary: Canary, body: "deque[bytes]") -> Response | None:
     answer, is_here = None, False
     async with create_task_group() as group:
-        group.start_soon(cancel_when_gone, request, group.cancel_scope)
+        group.start_soon(_cancel_when_gone, request, group.cancel_scope)
         answer = await canary.ask(request, body)
         is_here = True
         group.cancel_scope.cancel()
     if not is_here:
         raise ClientDisconnect
     return answer
+
+
+async def _cancel_when_gone(request: Request, scope: CancelScope) -> None:
+    await gone(request)
+    scope.cancel()
 
 
 def _again(body: "deque[bytes]", rest: Receive) -> Receive:

@@ -1,6 +1,7 @@
 """A queue evens out a burst; in a rush only those wait whose turn is near."""
 
 import asyncio
+import threading
 from typing import Final, cast
 
 import pytest
@@ -79,9 +80,20 @@ def test_who_would_wait_in_a_rush_is_refused_though_there_is_a_place(heeded: boo
         admission = Admission(1, 1, 0, 30, rush=rush if heeded else None)
         for _ in range(7):
             admission.come()
+        begun, opened = threading.Event(), threading.Event()
+
+        def work() -> None:
+            begun.set()
+            assert opened.wait(30)
+
         with admission.place():
-            async with admission.turn(NOBODY):
+            at_work = asyncio.ensure_future(admission.work(NOBODY, work))
+            await asyncio.to_thread(begun.wait)
+            try:
                 admission.come()
+            finally:
+                opened.set()
+                await at_work
 
     if not heeded:
         asyncio.run(comes())
