@@ -10,7 +10,7 @@ in another order, so answers differ by rounding alone.
 - One that ends in a single channel, as a network's last does, leaves a processor's vectors empty but for one value.
   Here it works out a block of pixels as channels, and the block is unfolded.
 
-On a U-Net of 256 pixels a side this saves 29 % of the time in float32 and 24 % in bfloat16.
+Of a U-Net's time (EfficientNet-Lite0, 256 pixels a side) this saves 29 % in float32 and 23 % in bfloat16.
 """
 
 from collections.abc import Sequence
