@@ -30,7 +30,7 @@ dev: $(STAMP)
 # A file's tests stay together: many share a set-up. Three at a time, since most of them wait for processes; in the order
 # of tests/conftest.py, for otherwise files of few and long tests come last and alone.
 test: $(STAMP)
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20
 
 check: $(STAMP)
 	$(BIN)/ruff check .

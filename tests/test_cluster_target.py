@@ -94,6 +94,24 @@ def test_a_canary_takes_its_share_while_it_stands_and_the_stable_pods_stay(
     assert pods(target) == before
 
 
+def test_pods_that_were_put_out_and_stay_listed_are_in_nobodys_way(
+    target: ClusterTarget, seven: Package, eight: Package
+) -> None:
+    where = f"--namespace={target.prefix}-{target.environment}"
+    for track in Track:
+        labels = f"--labels=app.kubernetes.io/instance=wms-model,track={track}"
+        kubectl("run", f"out-{track}", where, f"--image={seven.image}", "--restart=Never", labels, "--command", "false")
+    ended = ("get", "pods", where, "--field-selector=status.phase=Failed", "--output=name")
+    while len(kubectl(*ended).split()) < len(Track):
+        time.sleep(0.2)
+    target.put(Track.STABLE, eight)
+    target.put(Track.CANARY, seven, share=0.5)
+    target.remove(Track.CANARY)
+    target.put(Track.STABLE, seven)
+    assert len(kubectl(*ended).split()) == len(Track)
+    kubectl("delete", "pod", where, *[f"out-{track}" for track in Track])
+
+
 def test_tidying_removes_a_canary_that_was_left_behind_and_no_trial(target: ClusterTarget, eight: Package) -> None:
     target.put(Track.CANARY, eight, share=0.1, trial=True)
     assert target.tidy(keep=()) == []

@@ -16,6 +16,14 @@ _IMAGE: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ImageInspectError", "ErrImageNeverPull"}
 )
 _SET_UP: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_TAINTS: Final = {
+    "disk-pressure": "a node's disk is nearly full, and it starts no pods until some of it is free",
+    "memory-pressure": "a node's memory is nearly used up, and it starts no pods until some of it is free",
+    "unreachable": "a node does not answer: is it up?",
+    "not-ready": "a node is not ready: see `kubectl describe nodes`",
+    "unschedulable": "a node takes no pods: `kubectl uncordon` lets it again",
+}
+"""Remedies for what a node states of itself, `node.kubernetes.io/...`, when it takes no pods."""
 _NO_KEY: Final = "production wants a key that callers must show: set WMS_SERVING_API_KEY to a long random text"
 
 
@@ -75,8 +83,15 @@ class Watch:
 
 
 def current(kubectl: Kubectl, selector: str) -> list[dict[str, Any]]:
-    """Pods with these labels that are not on their way out."""
-    return [pod for pod in kubectl.find("pods", selector) if "deletionTimestamp" not in pod["metadata"]]
+    """Pods with these labels that are neither on their way out nor ended.
+
+    One that was evicted, of a node whose disk was full for example, stays listed long after another took its place.
+    """
+    return [pod for pod in kubectl.find("pods", selector) if "deletionTimestamp" not in pod["metadata"] and _lives(pod)]
+
+
+def _lives(pod: dict[str, Any]) -> bool:
+    return pod["status"].get("phase") not in ("Failed", "Succeeded")
 
 
 def is_ready(pod: dict[str, Any]) -> bool:
@@ -113,10 +128,15 @@ def _of_pod(kubectl: Kubectl, pod: dict[str, Any]) -> Trouble:
         return _crash(name, ended, words)
     place = _condition(pod, "PodScheduled")
     if place.get("status") == "False":
-        remedy = "free some, add a node, or lower `resources`"
-        return Trouble(f"no node has room for pod {name} ({place.get('message', '')}): {remedy}")
+        return _no_room(name, place.get("message", ""))
     seen = (kubectl.warnings(name) or ["nothing is known of it yet"])[-1]
     return Trouble(f"pod {name} is not ready: {seen}{_log(words)}", release="running" in state or bool(ended))
+
+
+def _no_room(name: str, message: str) -> Trouble:
+    taints = [remedy for taint, remedy in _TAINTS.items() if taint in message]
+    remedy = taints[0] if taints else "free some, add a node, or lower `resources`"
+    return Trouble(f"no node has room for pod {name} ({message}): {remedy}")
 
 
 def _image(kubectl: Kubectl, pod: dict[str, Any], reason: str) -> Trouble:
