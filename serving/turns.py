@@ -67,7 +67,9 @@ class Turns:
             LateError: the turn did not come in time.
             ClientDisconnect: the caller went away while waiting.
         """
-        work = self._threads.submit(copy_context().run, self._run, job, time.monotonic())
+        held = [job]  # which holds the picture; a thread's queue keeps work that was called off until its turn
+        work = self._threads.submit(copy_context().run, self._run, held, time.monotonic())
+        del job
         outcome = asyncio.wrap_future(work)
         self._count(1)
         try:
@@ -77,7 +79,8 @@ class Turns:
                     raise ClientDisconnect if left else LateError
             return await outcome
         finally:
-            work.cancel()  # for a request that is broken off itself; nothing where the work has begun
+            if work.cancel():  # of a request that is broken off itself; work that has begun goes on
+                held.clear()
             self._count(-1)
 
     async def _left_while_waiting(self, request: Request, outcome: "asyncio.Future[Done[Result]]") -> bool:
@@ -90,11 +93,11 @@ class Turns:
         finally:
             leaving.cancel()
 
-    def _run(self, job: Callable[[], Result], came: float) -> Done[Result]:
+    def _run(self, held: list[Callable[[], Result]], came: float) -> Done[Result]:
         began = time.monotonic()
         self._began.append(began)
         try:
-            result = job()
+            result = held.pop()()
         finally:
             self._began.remove(began)
         return Done(result, began - came, time.monotonic() - began)

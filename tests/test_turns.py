@@ -1,9 +1,12 @@
 """Turns at work: taken by the threads themselves, and given up by whoever does not wait for them any more."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Coroutine
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -14,6 +17,10 @@ from starlette.types import Message
 from serving.turns import LateError, Turns
 
 _NAME: Final[ContextVar[str]] = ContextVar("name", default="")
+
+
+class Picture:
+    """Something that can be seen to be gone."""
 
 
 class Bench:
@@ -100,6 +107,27 @@ def test_a_turn_that_nobody_waits_for_is_not_taken(why: str) -> None:
         await first
         await (await bench.asked("the next"))
         assert bench.done == ["the next"]
+
+    run(test())
+
+
+def test_a_picture_that_nobody_waits_for_is_let_go_before_its_turn() -> None:
+    async def test() -> None:
+        bench, picture = Bench(), Picture()
+        known = weakref.ref(picture)
+        first = await bench.held()
+        waiting = asyncio.ensure_future(bench.turns.work(bench.caller(), partial(str, picture)))
+        del picture
+        await asyncio.sleep(0)
+        assert known()
+        bench.left.set()
+        await asyncio.wait({waiting})
+        assert isinstance(waiting.exception(), ClientDisconnect)
+        del waiting
+        gc.collect()
+        assert known() is None, "who comes and goes often would fill the memory"
+        bench.opened.set()
+        await first
 
     run(test())
 
