@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from serving.problems import come_back, refusal
 from serving.rush import Rush
-from serving.turns import Done, LateError, Result, Turns
+from serving.workers import Done, LateError, Result, Workers
 
 Take = Callable[[int], None]
 """Takes so many bytes of the room for bodies; raises HTTPException, 503 `overloaded`, when it is full."""
@@ -57,7 +57,7 @@ class Admission:
         self._rush = rush
         self._room = room
         self._seconds = seconds
-        self._turns = Turns(at_work, seconds, told)
+        self._workers = Workers(at_work, seconds, told)
 
     @property
     def has_place(self) -> bool:
@@ -67,7 +67,7 @@ class Admission:
             return True
         if waiting >= self._most_waiting:
             return False
-        return self._rush is None or self._rush.lets_wait(time.monotonic(), waiting, self._turns.began)
+        return self._rush is None or self._rush.lets_wait(time.monotonic(), waiting, self._workers.began)
 
     def come(self) -> None:
         """Somebody comes, who is refused when every place is taken.
@@ -132,7 +132,7 @@ class Admission:
             ClientDisconnect: the caller went away while waiting.
         """
         try:
-            done = await self._turns.work(request, job)
+            done = await self._workers.work(request, job)
         except LateError as error:
             raise _overloaded("the turn did not come in time") from error
         if self._rush:

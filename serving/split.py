@@ -17,8 +17,8 @@ from starlette.types import Message, Receive
 from serving.canary import Canary
 from serving.forwarding import was_sent_on
 from serving.service import Service
-from serving.turns import gone
 from serving.uploads import read_pieces
+from serving.workers import gone
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 

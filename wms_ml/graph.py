@@ -13,7 +13,7 @@ in another order, so answers differ by rounding alone.
 Of a U-Net's time (EfficientNet-Lite0, 256 pixels a side) this saves 29 % in float32 and 23 % in bfloat16.
 """
 
-from collections.abc import Sequence
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -76,19 +76,19 @@ def _before_doubling(node: openvino.Node) -> openvino.Output | None:
     if not all(map(_is_known, parts)):
         return None
     ends = np.cumsum([part.shape[1] for part in parts])
-    each = list(zip(parts, np.split(weights, ends[:-1], axis=1), strict=True))
-    small = [(_halved(part), kernel) for part, kernel in each]
-    sums = [_at_corners(part, kernel) for part, kernel in small if part]
+    sums, rest, kernels = [], [], []
+    for part, kernel in zip(parts, np.split(weights, ends[:-1], axis=1), strict=True):
+        if small := _halved(part):
+            sums.append(_at_corners(small, kernel))
+        else:
+            rest.append(part)
+            kernels.append(kernel)
     if not sums:
         return None
-    rest = [pair for pair, (half, _) in zip(each, small, strict=True) if half is None]
     if rest:
-        features = rest[0][0] if len(rest) == 1 else ops.concat([part for part, _ in rest], 1).output(0)
-        sums.append(_convolved(features, np.concatenate([kernel for _, kernel in rest], 1)))
-    total = sums[0]
-    for more in sums[1:]:
-        total = ops.add(total, more).output(0)
-    return total
+        features = rest[0] if len(rest) == 1 else ops.concat(rest, 1).output(0)
+        sums.append(_convolved(features, np.concatenate(kernels, 1)))
+    return reduce(lambda one, other: ops.add(one, other).output(0), sums)
 
 
 def _parts(features: openvino.Output) -> list[openvino.Output]:
@@ -128,17 +128,13 @@ def _at_corners(small: openvino.Output, weights: Weights) -> openvino.Output:
 
 def _convolved(features: openvino.Output, weights: Weights, stride: int = 1) -> openvino.Output:
     """A convolution with one pixel of zeros around."""
-    return ops.convolution(features, weights, _pair(stride), _pair(1), _pair(1), _pair(1)).output(0)
+    return ops.convolution(features, weights, [stride] * 2, [1] * 2, [1] * 2, [1] * 2).output(0)
 
 
 def _is_known(features: openvino.Output) -> bool:
     """Whether features have four lengths, none of them open."""
     lengths = features.partial_shape
     return bool(lengths.is_static and len(lengths) == 4)
-
-
-def _pair(number: int) -> Sequence[int]:
-    return [number, number]
 
 
 def _source(node: openvino.Node, index: int) -> openvino.Output:

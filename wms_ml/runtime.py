@@ -38,11 +38,11 @@ class ModelFile:
         Raises:
             DataError: the file is missing, or not an ONNX model.
         """
+        from wms_ml.quiet_openvino import openvino
+
         if not path.is_file():
             raise DataError(f"no model file at {path}")
         self._path = path
-        from wms_ml.quiet_openvino import openvino
-
         self._core = openvino.Core()
         try:
             self._model = self._core.read_model(path.read_bytes())

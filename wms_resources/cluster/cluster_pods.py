@@ -134,8 +134,8 @@ def _of_pod(kubectl: Kubectl, pod: dict[str, Any]) -> Trouble:
 
 
 def _no_room(name: str, message: str) -> Trouble:
-    taints = [remedy for taint, remedy in _TAINTS.items() if taint in message]
-    remedy = taints[0] if taints else "free some, add a node, or lower `resources`"
+    stated = (remedy for taint, remedy in _TAINTS.items() if taint in message)
+    remedy = next(stated, "free some, add a node, or lower `resources`")
     return Trouble(f"no node has room for pod {name} ({message}): {remedy}")
 
 

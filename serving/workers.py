@@ -37,7 +37,7 @@ class Done(Generic[Result]):
     worked: float
 
 
-class Turns:
+class Workers:
     """The threads of one service, asked on its event loop only."""
 
     def __init__(self, at_work: int, seconds: float, told: Callable[[int], None]) -> None:
@@ -67,7 +67,7 @@ class Turns:
             LateError: the turn did not come in time.
             ClientDisconnect: the caller went away while waiting.
         """
-        held = [job]  # which holds the picture; a thread's queue keeps work that was called off until its turn
+        held = [job]  # which holds the picture: work that was called off stays queued until its turn
         work = self._threads.submit(copy_context().run, self._run, held, time.monotonic())
         del job
         outcome = asyncio.wrap_future(work)

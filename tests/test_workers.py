@@ -14,7 +14,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from serving.turns import LateError, Turns
+from serving.workers import LateError, Workers
 
 _NAME: Final[ContextVar[str]] = ContextVar("name", default="")
 
@@ -28,7 +28,7 @@ class Bench:
 
     def __init__(self, seconds: float = 30) -> None:
         self.told: list[int] = []
-        self.turns = Turns(1, seconds, self.told.append)
+        self.workers = Workers(1, seconds, self.told.append)
         self.opened = threading.Event()
         self.left = asyncio.Event()
         self.done: list[str] = []
@@ -48,13 +48,13 @@ class Bench:
             begun.set()
             assert self.opened.wait(30)
 
-        job = asyncio.ensure_future(self.turns.work(self.caller(), hold))
+        job = asyncio.ensure_future(self.workers.work(self.caller(), hold))
         await asyncio.to_thread(begun.wait)
         return job
 
     async def asked(self, name: str) -> "asyncio.Task[Any]":
         """A job that waits."""
-        job = asyncio.ensure_future(self.turns.work(self.caller(), lambda: self.done.append(name)))
+        job = asyncio.ensure_future(self.workers.work(self.caller(), lambda: self.done.append(name)))
         await asyncio.sleep(0)
         return job
 
@@ -67,7 +67,7 @@ def test_a_thread_takes_the_next_one_while_the_event_loop_has_other_things_to_do
     async def test() -> None:
         bench, begun = Bench(), threading.Event()
         first = await bench.held()
-        second = asyncio.ensure_future(bench.turns.work(bench.caller(), begun.set))
+        second = asyncio.ensure_future(bench.workers.work(bench.caller(), begun.set))
         await asyncio.sleep(0)
         bench.opened.set()
         assert begun.wait(30), "the event loop does nothing meanwhile"
@@ -80,12 +80,12 @@ def test_first_come_first_served_and_it_is_told_how_many_wait() -> None:
     async def test() -> None:
         bench = Bench()
         jobs = [await bench.held(), *[await bench.asked(name) for name in "abc"]]
-        assert len(bench.turns.began) == 1
+        assert len(bench.workers.began) == 1
         bench.opened.set()
         for job in jobs:
             await job
         assert bench.done == ["a", "b", "c"]
-        assert (bench.told[:3], bench.told[-1], bench.turns.began) == ([1, 2, 3], 0, [])
+        assert (bench.told[:3], bench.told[-1], bench.workers.began) == ([1, 2, 3], 0, [])
 
     run(test())
 
@@ -116,7 +116,7 @@ def test_a_picture_that_nobody_waits_for_is_let_go_before_its_turn() -> None:
         bench, picture = Bench(), Picture()
         known = weakref.ref(picture)
         first = await bench.held()
-        waiting = asyncio.ensure_future(bench.turns.work(bench.caller(), partial(str, picture)))
+        waiting = asyncio.ensure_future(bench.workers.work(bench.caller(), partial(str, picture)))
         del picture
         await asyncio.sleep(0)
         assert known()
@@ -134,11 +134,11 @@ def test_a_picture_that_nobody_waits_for_is_let_go_before_its_turn() -> None:
 
 def test_a_job_knows_whose_it_is_and_what_went_wrong_is_told() -> None:
     async def test() -> None:
-        turns = Turns(1, 30, lambda _: None)
+        workers = Workers(1, 30, lambda _: None)
         _NAME.set("mine")
-        assert (await turns.work(Bench().caller(), _NAME.get)).result == "mine"
+        assert (await workers.work(Bench().caller(), _NAME.get)).result == "mine"
         with pytest.raises(ZeroDivisionError):
-            await turns.work(Bench().caller(), lambda: 1 // 0)
-        assert turns.began == []
+            await workers.work(Bench().caller(), lambda: 1 // 0)
+        assert workers.began == []
 
     run(test())
